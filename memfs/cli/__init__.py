@@ -1,0 +1,15 @@
+"""The ``memfs`` command: one module per subcommand, and one TABLE of them.
+
+Each module has a click command called ``command``. It is imported when it is
+asked for, so that ``memfs hog`` needs neither pyfuse3 nor the compiled core. What
+the commands share is in ``common``; how they reach a mount is ``memfs.client``.
+
+``memfs NAME|FILE MOUNTPOINT -o OPTS`` is how mount(8) calls a file system's helper;
+it is the same as ``memfs mount --machine NAME|FILE MOUNTPOINT -o OPTS``.
+"""
+
+from __future__ import annotations
+
+from memfs.cli.group import cli, main
+
+__all__ = ["cli", "main"]

@@ -1,0 +1,145 @@
+"""``memfs mount``: mounts a machine and returns when the mount answers."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from memfs.cli import complete, machine, machines, mountopts
+from memfs.cli.common import Size
+from memfs.client import ClientError
+
+DEFAULT_MACHINE = "2004"
+
+EXAMPLES = """\
+\b
+Examples:
+  memfs mount mountpoint                         the default machine, 2004
+  memfs mount --machine 2003 /mnt/m              three chunks of 1 GiB
+  memfs mount --machine ./mine.toml /mnt/m       a machine file
+  memfs mount --files ~/disk mountpoint          keep what is written to files/
+  memfs mount --clock manual --seed 7 mountpoint     the same run every time
+  memfs mount -o allow_other mountpoint          other users may look
+  memfs mount --foreground mountpoint            under a supervisor; SIGTERM ends it
+
+\b
+The same through mount(8) and /etc/fstab (OPTS: machine=, files=, clock=, seed=,
+host_memory=, paranoid, allow_other, ro, nosuid ...; noauto, nofail, x-systemd.*
+and the like are swallowed):
+  mount -t fuse.memfs 2004 /mnt/m -o allow_other
+  memfs 2004 /mnt/m -o rw,allow_other
+"""
+
+
+@click.command("mount", epilog=EXAMPLES)
+@click.option(
+    "--machine",
+    metavar="NAME|FILE",
+    shell_complete=complete.machine_names,
+    help="A built-in machine or a machine file (default: 2004).",
+)
+@click.option(
+    "--files",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    help="The directory behind files/, the machine's disk (default: a private one "
+    "that ends with the mount).",
+)
+@click.option(
+    "--clock",
+    type=click.Choice(["wall", "manual"]),
+    help="What moves the machine's clock: time, or only control/clock and requests "
+    "that wait (default: wall).",
+)
+@click.option("--seed", type=int, metavar="N", help="Seed of the machine (default: 0).")
+@click.option(
+    "--host-memory",
+    metavar="SIZE",
+    type=Size(),
+    help="Real memory that the pages of files may take (default: half of what is "
+    "available).",
+)
+@click.option(
+    "--paranoid", is_flag=True, default=None, help="Check every invariant all the time."
+)
+@click.option(
+    "-o",
+    "options",
+    metavar="OPTS",
+    multiple=True,
+    help="Words for mount(8), libfuse and memfs, with commas.",
+)
+@click.option("--foreground", "-f", is_flag=True, help="Stay, and log to stderr.")
+@click.option(
+    "--ready-fd",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Write READY to this descriptor when the mount answers.",
+)
+@click.argument("mountpoint", type=click.Path())
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    options: tuple[str, ...],
+    foreground: bool,
+    ready_fd: int | None,
+    mountpoint: str,
+    **given: Any,
+) -> None:
+    """Mount a machine on MOUNTPOINT; return when the mount answers.
+
+    The daemon runs on in the background and ends at `memfs umount`. A mount whose
+    daemon was killed is cleared away and mounted afresh.
+    """
+    try:
+        words = mountopts.parse(options)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    said = {key: value for key, value in given.items() if value is not None}
+    settings = {**words.own, **said}
+    ctx.exit(start(mountpoint, settings, words.passed, foreground, ready_fd))
+
+
+def start(
+    mountpoint: str,
+    settings: dict[str, Any],
+    passed: list[str],
+    foreground: bool,
+    ready_fd: int | None,
+) -> int:
+    """Start the daemon; names of files are made absolute for it, it leaves here.
+
+    Returns:
+        Exit status: 0 when the mount answers, or has ended (foreground).
+
+    Raises:
+        ClientError: what was asked, what was found.
+    """
+    from memfs import daemon
+    from memfs.mount import make_mount
+    from memfs.mountpoints import MountError
+
+    name = settings.setdefault("machine", DEFAULT_MACHINE)
+    machine.load(name)
+    if name not in machines.builtin():
+        settings["machine"] = os.path.abspath(name)
+    if "files" in settings:
+        settings["files"] = os.path.abspath(settings["files"])
+    options = daemon.DaemonOptions(
+        mountpoint=Path(mountpoint),
+        files=Path(settings["files"]) if "files" in settings else None,
+        fuse=passed,
+        foreground=foreground,
+        ready_fd=ready_fd,
+        # libfuse splits its words at commas.
+        source=name.replace(",", "\\,"),
+        settings=settings,
+    )
+    try:
+        return daemon.mount(options, make_mount)
+    except MountError as error:
+        raise ClientError(str(error)) from None

@@ -1,0 +1,438 @@
+/*
+ * boot.c - a machine comes to be; zones come and go
+ *
+ * Every per-page array is a private mapping that costs nothing until it is
+ * touched, so that a machine of 1 TiB boots in microseconds.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "vm_int.h"
+
+#define SECTION_SHIFT 11
+#define MAX_MAPPINGS (1u << 22)
+#define MAX_VMAS (1u << 20)
+#define MAX_MMS (1u << 18)
+#define MAX_PTBS (1u << 22)
+#define MAX_REQS 8192u
+
+/* A zeroed array that takes host memory only where it is touched. */
+void *vm_arena(struct vm *vm, size_t bytes)
+{
+	struct arena *a = &vm->arenas[vm->nr_arenas];
+
+	if (bytes == 0)
+		bytes = PAGE_SIZE;
+	if (vm->nr_arenas == ARRAY_SIZE(vm->arenas))
+		return NULL;
+	a->mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (a->mem == MAP_FAILED)
+		return NULL;
+	a->bytes = bytes;
+	vm->nr_arenas++;
+	return a->mem;
+}
+
+static int boot_pages(struct vm *vm)
+{
+	size_t n = vm->max_pfn;
+
+	vm->pages = vm_arena(vm, n * sizeof(struct page));
+	vm->stamps = vm_arena(vm, n * sizeof(u32));
+	vm->frames = vm_arena(vm, n * PAGE_SIZE);
+	vm->resident = vm_arena(vm, n / 8 + 8);
+	vm->spilled = vm_arena(vm, n / 8 + 8);
+	vm->sect_zid = vm_arena(vm, ((n >> SECTION_SHIFT) + 1) * sizeof(u16));
+	if (!vm->pages || !vm->stamps || !vm->frames || !vm->resident || !vm->spilled ||
+	    !vm->sect_zid)
+		return -ENOMEM;
+	memset(vm->sect_zid, 0xff, ((n >> SECTION_SHIFT) + 1) * sizeof(u16));
+	return 0;
+}
+
+static int boot_lru(struct vm *vm)
+{
+	vm->max_segs = (vm->max_pfn >> 7) + 8 * vm->nr_zones + 64;
+	vm->segs = vm_arena(vm, (size_t)vm->max_segs * sizeof(struct seg));
+	vm->free_seg = NONE;
+	return vm->segs ? 0 : -ENOMEM;
+}
+
+static int boot_trees(struct vm *vm)
+{
+	u64 slabs = min_t(u64, vm->max_pfn, (1u << 26) / RN_PER_SLAB);
+	u32 kind;
+
+	vm->max_slabs = (u32)slabs;
+	vm->slabs = vm_arena(vm, slabs * sizeof(struct slab));
+	vm->rnodes = vm_arena(vm, slabs * RN_PER_SLAB * sizeof(struct rnode));
+	vm->max_mappings = MAX_MAPPINGS;
+	vm->mappings = vm_arena(vm, (size_t)MAX_MAPPINGS * sizeof(struct mapping));
+	vm->free_slab = NONE;
+	vm->free_mapping = NONE;
+	for (kind = 0; kind < VM_NR_KERNEL_KINDS; kind++)
+		vm->partial[kind] = NONE;
+	return vm->slabs && vm->rnodes && vm->mappings ? 0 : -ENOMEM;
+}
+
+static int boot_tasks(struct vm *vm)
+{
+	vm->max_ptbs = min_t(u32, MAX_PTBS, vm->max_pfn);
+	vm->ptbs = vm_arena(vm, (size_t)vm->max_ptbs * sizeof(struct ptb));
+	vm->ptes = vm_arena(vm, (size_t)vm->max_ptbs * PTB_SIZE * sizeof(u32));
+	vm->max_vmas = MAX_VMAS;
+	vm->vmas = vm_arena(vm, (size_t)MAX_VMAS * sizeof(struct vma));
+	vm->max_mms = MAX_MMS;
+	vm->mms = vm_arena(vm, (size_t)MAX_MMS * sizeof(struct mm));
+	vm->max_chains = 1u << 27;
+	vm->chains = vm_arena(vm, (size_t)vm->max_chains * sizeof(struct chain));
+	vm->free_ptb = NONE;
+	vm->free_chain = NONE;
+	return vm->ptbs && vm->ptes && vm->vmas && vm->mms && vm->chains ? 0 : -ENOMEM;
+}
+
+static int boot_devices(struct vm *vm)
+{
+	const struct vm_dev_conf conf = { 1000000, 1000000000, 128, 32 };
+	u32 i;
+
+	vm->max_reqs = MAX_REQS;
+	vm->reqs = vm_arena(vm, (size_t)MAX_REQS * sizeof(struct req));
+	vm->free_req = NONE;
+	for (i = 0; i < VM_NR_DEVS; i++) {
+		vm->dev[i].queued.head = vm->dev[i].queued.tail = NONE;
+		vm->dev[i].started.head = vm->dev[i].started.tail = NONE;
+		vm->dev[i].conf = conf;
+	}
+	return vm->reqs ? 0 : -ENOMEM;
+}
+
+static int boot_zones(struct vm *vm)
+{
+	size_t nodes = vm->nr_nodes;
+
+	vm->zones = vm_arena(vm, vm->nr_zones * sizeof(struct zone));
+	vm->zonelists = vm_arena(vm, nodes * VM_NR_CLASSES * sizeof(struct zonelist));
+	vm->distance = vm_arena(vm, nodes * nodes * sizeof(u32));
+	return vm->zones && vm->zonelists && vm->distance ? 0 : -ENOMEM;
+}
+
+static bool config_ok(const struct vm_config *c)
+{
+	return c->max_pfn && c->max_pfn <= 1u << 28 && c->nr_zones &&
+	       c->nr_zones < 0xffff && c->nr_nodes && c->nr_nodes <= 1024 &&
+	       c->nr_cpus && c->nr_cpus <= MAX_CPUS && c->swap_pages < 1u << 28 &&
+	       c->batch <= VM_HOLD_MAX;
+}
+
+/*
+ * vm_create - an empty machine: no zone is plugged
+ *
+ * Return: the machine, or NULL for a bad configuration or no host memory.
+ */
+struct vm *vm_create(const struct vm_config *conf)
+{
+	struct vm *vm;
+
+	if (!config_ok(conf))
+		return NULL;
+	vm = calloc(1, sizeof(*vm));
+	if (!vm)
+		return NULL;
+	vm->conf = *conf;
+	vm->max_pfn = conf->max_pfn;
+	vm->nr_zones = conf->nr_zones;
+	vm->nr_nodes = conf->nr_nodes;
+	vm->nr_cpus = conf->nr_cpus;
+	vm->batch = conf->batch ? conf->batch : 32;
+	vm->rules = conf->rules;
+	vm->closed_rules = conf->closed_rules;
+	vm->touch_ns = 100;
+	vm->spill_fd = -1;
+	vm->swap.fd = -1;
+	if (boot_pages(vm) || boot_lru(vm) || boot_trees(vm) || boot_tasks(vm) ||
+	    boot_devices(vm) || boot_zones(vm) ||
+	    vm_swap_size(vm, conf->swap_pages, -1)) {
+		vm_destroy(vm);
+		return NULL;
+	}
+	return vm;
+}
+
+static void free_vmas(struct vm *vm)
+{
+	u32 i;
+
+	for (i = 0; vm->vmas && i < vm->nr_vmas; i++)
+		free(vm->vmas[i].ptb);
+}
+
+void vm_destroy(struct vm *vm)
+{
+	u32 i;
+
+	if (!vm)
+		return;
+	free_vmas(vm);
+	for (i = 0; vm->zones && i < vm->nr_zones; i++)
+		free(vm->zones[i].pcp);
+	for (i = 0; i < vm->nr_arenas; i++)
+		munmap(vm->arenas[i].mem, vm->arenas[i].bytes);
+	free(vm);
+}
+
+struct zone *vm_zone_slow(struct vm *vm, u32 pfn)
+{
+	u32 i;
+
+	for (i = 0; i < vm->nr_zones; i++) {
+		struct zone *z = &vm->zones[i];
+
+		if (z->populated && pfn >= z->start && pfn - z->start < z->present)
+			return z;
+	}
+	return NULL;
+}
+
+/* Sections that lie in the zone whole know it; cut ones are searched. */
+static void zone_sections(struct vm *vm, const struct zone *z, u16 value)
+{
+	u32 first = (z->start + (1u << SECTION_SHIFT) - 1) >> SECTION_SHIFT;
+	u32 end = (z->start + z->present) >> SECTION_SHIFT;
+	u32 s;
+
+	for (s = first; s < end; s++)
+		vm->sect_zid[s] = value;
+}
+
+static bool zone_overlaps(struct vm *vm, u32 start, u32 present)
+{
+	u32 i;
+
+	for (i = 0; i < vm->nr_zones; i++) {
+		struct zone *z = &vm->zones[i];
+
+		if (z->populated && start < z->start + z->present &&
+		    z->start < start + present)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * vm_zone_plug - a zone's memory comes, gate closed, marks 0
+ * @spanned:  pages from start_pfn, holes included
+ * @present:  pages that are there, from start_pfn on
+ * @reserved: of them, at the end, never given to the allocator
+ *
+ * Return: 0, -EEXIST if the slot is taken, -EINVAL for a range that does not
+ * start on a block of the highest order or overlaps another zone, -ENOMEM.
+ */
+int vm_zone_plug(struct vm *vm, u32 zid, u32 nid, u32 type, u32 start_pfn, u32 spanned,
+		 u32 present, u32 reserved)
+{
+	struct zone *z;
+	u32 i;
+
+	if (zid >= vm->nr_zones || nid >= vm->nr_nodes || !present ||
+	    present > spanned || reserved > present ||
+	    start_pfn & ((1u << (VM_MAX_ORDER - 1)) - 1) || start_pfn >= vm->max_pfn ||
+	    spanned > vm->max_pfn - start_pfn)
+		return -EINVAL;
+	z = &vm->zones[zid];
+	if (z->populated)
+		return -EEXIST;
+	if (zone_overlaps(vm, start_pfn, present))
+		return -EINVAL;
+	memset(z, 0, sizeof(*z));
+	z->pcp = calloc(vm->nr_cpus * 2, sizeof(*z->pcp));
+	if (!z->pcp)
+		return -ENOMEM;
+	z->zid = zid;
+	z->nid = nid;
+	z->type = type;
+	z->start = start_pfn;
+	z->spanned = spanned;
+	z->present = present;
+	z->managed = present - reserved;
+	for (i = 0; i < 2; i++)
+		z->lru[i].head = z->lru[i].tail = NONE;
+	z->populated = 1;
+	zone_sections(vm, z, (u16)zid);
+	vm_buddy_init(vm, z);
+	return vm_zone_pcp(vm, zid, 0, 0, 0, 0, 1);
+}
+
+/* Give the host memory of a range of an array back: it reads as zero again. */
+static void arena_clear(void *base, size_t from, size_t to)
+{
+	u8 *start = (u8 *)(((uintptr_t)base + from + PAGE_SIZE - 1) &
+			   ~(uintptr_t)(PAGE_SIZE - 1));
+	u8 *end = (u8 *)(((uintptr_t)base + to) & ~(uintptr_t)(PAGE_SIZE - 1));
+
+	if (start >= end) {
+		memset((u8 *)base + from, 0, to - from);
+		return;
+	}
+	memset((u8 *)base + from, 0, (size_t)(start - ((u8 *)base + from)));
+	memset(end, 0, (size_t)((u8 *)base + to - end));
+	madvise(start, (size_t)(end - start), MADV_DONTNEED);
+}
+
+static void forget_frames(struct vm *vm, const struct zone *z)
+{
+	u32 pfn;
+
+	for (pfn = z->start; pfn < z->start + z->present; pfn++) {
+		vm->nr_resident -= bit_test(vm->resident, pfn);
+		bit_clear(vm->resident, pfn);
+	}
+	madvise(vm->frames + (size_t)z->start * PAGE_SIZE,
+		(size_t)z->present * PAGE_SIZE, MADV_DONTNEED);
+}
+
+/*
+ * vm_zone_unplug - a zone's memory goes
+ *
+ * The per-CPU lists must have been drained. Return: 0, -ENODEV, or -EBUSY
+ * while the gate is open or a managed page is not in the buddy lists.
+ */
+int vm_zone_unplug(struct vm *vm, u32 zid)
+{
+	struct zone *z;
+
+	if (!zone_ok(vm, zid))
+		return -ENODEV;
+	z = &vm->zones[zid];
+	if (z->open || z->item[NR_FREE] != z->managed)
+		return -EBUSY;
+	zone_sections(vm, z, 0xffff);
+	arena_clear(vm->pages, z->start * sizeof(struct page),
+		    (z->start + (size_t)z->present) * sizeof(struct page));
+	arena_clear(vm->stamps, z->start * sizeof(u32),
+		    (z->start + (size_t)z->present) * sizeof(u32));
+	forget_frames(vm, z);
+	free(z->pcp);
+	memset(z, 0, sizeof(*z));
+	return 0;
+}
+
+int vm_zone_marks(struct vm *vm, u32 zid, u32 min, u32 low, u32 high)
+{
+	struct zone *z;
+
+	if (!zone_ok(vm, zid))
+		return -ENODEV;
+	if (min > low || low > high)
+		return -EINVAL;
+	z = &vm->zones[zid];
+	z->pages_min = min;
+	z->pages_low = low;
+	z->pages_high = high;
+	return 0;
+}
+
+/* Sizes of the per-CPU lists; pages that are on them stay until they move. */
+int vm_zone_pcp(struct vm *vm, u32 zid, u32 hot_low, u32 hot_high, u32 cold_low,
+		u32 cold_high, u32 batch)
+{
+	struct zone *z;
+	u32 cpu;
+
+	if (!zone_ok(vm, zid))
+		return -ENODEV;
+	if (!batch || hot_high + batch > PCP_RING || cold_high + batch > PCP_RING ||
+	    hot_low + batch > PCP_RING || cold_low + batch > PCP_RING)
+		return -EINVAL;
+	z = &vm->zones[zid];
+	for (cpu = 0; cpu < vm->nr_cpus; cpu++) {
+		struct pcp *hot = &z->pcp[cpu * 2 + PCP_HOT];
+		struct pcp *cold = &z->pcp[cpu * 2 + PCP_COLD];
+
+		hot->low = hot_low;
+		hot->high = hot_high;
+		cold->low = cold_low;
+		cold->high = cold_high;
+		hot->batch = cold->batch = batch;
+	}
+	return 0;
+}
+
+int vm_zone_gate(struct vm *vm, u32 zid, u32 open)
+{
+	if (!zone_ok(vm, zid))
+		return -ENODEV;
+	vm->zones[zid].open = open != 0;
+	return 0;
+}
+
+void vm_zone_unreclaimable(struct vm *vm, u32 zid, u32 value)
+{
+	if (zone_ok(vm, zid))
+		vm->zones[zid].all_unreclaimable = value;
+}
+
+int vm_zonelist(struct vm *vm, u32 nid, u32 cls, u32 nr, const u32 *zids)
+{
+	struct zonelist *zl;
+	u32 i;
+
+	if (nid >= vm->nr_nodes || cls >= VM_NR_CLASSES || nr > ZONELIST_MAX)
+		return -EINVAL;
+	for (i = 0; i < nr; i++)
+		if (!zone_ok(vm, zids[i]))
+			return -EINVAL;
+	zl = &vm->zonelists[nid * VM_NR_CLASSES + cls];
+	zl->nr = nr;
+	for (i = 0; i < nr; i++)
+		zl->zid[i] = zids[i];
+	return 0;
+}
+
+int vm_cpu_node(struct vm *vm, u32 cpu, u32 nid)
+{
+	if (cpu >= vm->nr_cpus || nid >= vm->nr_nodes)
+		return -EINVAL;
+	vm->cpu_node[cpu] = nid;
+	return 0;
+}
+
+int vm_distance(struct vm *vm, u32 from, u32 to, u32 distance)
+{
+	if (from >= vm->nr_nodes || to >= vm->nr_nodes)
+		return -EINVAL;
+	vm->distance[from * vm->nr_nodes + to] = distance;
+	return 0;
+}
+
+void vm_set_cpu(struct vm *vm, u32 cpu)
+{
+	vm->cpu = cpu % vm->nr_cpus;
+}
+
+void vm_set_closed_rules(struct vm *vm, u32 rules)
+{
+	vm->closed_rules = rules;
+}
+
+void vm_set_touch_cost(struct vm *vm, u64 ns)
+{
+	vm->touch_ns = ns;
+}
+
+const struct vm_need *vm_needed(struct vm *vm)
+{
+	return &vm->need;
+}
+
+uint64_t vm_wakeups(struct vm *vm)
+{
+	u64 nodes = vm->wakeups;
+
+	vm->wakeups = 0;
+	return nodes;
+}

@@ -1,0 +1,454 @@
+/*
+ * disk.c - the two devices, and the clock that their transfers move
+ *
+ * A device takes requests in order. A request that has not begun grows at
+ * its end by what is adjacent, up to merge_pages. Transfers follow each other at the device's
+ * bandwidth, each is complete latency_ns after its last byte. Requests begin
+ * when the clock is looked at, so what is submitted in one instant merges, as
+ * behind a plugged queue. The host's file is read or written when a
+ * request begins; what it brought becomes visible when it is complete.
+ *
+ * Models: drivers/block/ll_rw_blk.c get_request(), queue congestion, 2.6.0.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "vm_int.h"
+
+#define NSEC 1000000000ull
+
+/* ---- requests ---- */
+
+static u32 req_alloc(struct vm *vm)
+{
+	u32 r = vm->free_req;
+
+	if (r != NONE)
+		vm->free_req = vm->reqs[r].next;
+	else
+		r = vm->nr_reqs++;
+	return r;
+}
+
+static void req_free(struct vm *vm, u32 r)
+{
+	vm->reqs[r].next = vm->free_req;
+	vm->free_req = r;
+}
+
+static void fifo_push(struct vm *vm, struct fifo *f, u32 r)
+{
+	vm->reqs[r].next = NONE;
+	if (f->tail == NONE)
+		f->head = r;
+	else
+		vm->reqs[f->tail].next = r;
+	f->tail = r;
+}
+
+static u32 fifo_pop(struct vm *vm, struct fifo *f)
+{
+	u32 r = f->head;
+
+	f->head = vm->reqs[r].next;
+	if (f->head == NONE)
+		f->tail = NONE;
+	return r;
+}
+
+/* ---- merging ---- */
+
+static u32 *hash_end(struct dev *d, bool write, u32 mapping, u32 end)
+{
+	u64 h = vm_mix((u64)mapping << 32 | end);
+
+	return &d->hash[write][h & (REQ_HASH - 1)];
+}
+
+static void hash_del(struct dev *d, const struct req *rq, u32 r)
+{
+	u32 *place = hash_end(d, rq->write, rq->mapping, rq->index + rq->nr);
+
+	if (*place == r + 1)
+		*place = 0;
+}
+
+static bool merge(struct vm *vm, struct dev *d, bool write, u32 mapping, u32 index,
+		  u32 pfn)
+{
+	u32 *place = hash_end(d, write, mapping, index);
+	struct req *rq;
+	u32 r = *place;
+
+	if (!r--)
+		return false;
+	rq = &vm->reqs[r];
+	if (rq->mapping != mapping || rq->index + rq->nr != index ||
+	    rq->nr >= d->conf.merge_pages)
+		return false;
+	*place = 0;
+	rq->pfn[rq->nr++] = pfn;
+	*hash_end(d, write, mapping, index + 1) = r + 1;
+	d->stat.merged++;
+	return true;
+}
+
+/* ---- queue limits ---- */
+
+static void queue_grown(struct dev *d, bool write)
+{
+	d->count[write]++;
+	if (d->count[write] >= d->conf.requests)
+		d->full[write] = 1;
+	if (write && d->count[1] * 128 >= d->conf.requests * 113)
+		d->congested = 1;
+}
+
+/* Sleepers are let in again when a quarter of the queue is free. */
+static void queue_shrunk(struct dev *d, bool write)
+{
+	d->count[write]--;
+	if (d->count[write] * 4 <= d->conf.requests * 3)
+		d->full[write] = 0;
+	if (d->count[1] * 128 < d->conf.requests * 103)
+		d->congested = 0;
+}
+
+bool vm_dev_room(struct vm *vm, u32 dev, bool write)
+{
+	return !vm->dev[dev].full[write];
+}
+
+int vm_submit(struct vm *vm, u32 dev, bool write, u32 mapping, u32 index, u32 pfn)
+{
+	struct dev *d = &vm->dev[dev];
+	struct req *rq;
+	u32 r;
+
+	if (merge(vm, d, write, mapping, index, pfn))
+		return VM_DONE;
+	if (d->full[write]) {
+		vm->need.dev = dev;
+		return VM_WAIT;
+	}
+	r = req_alloc(vm);
+	rq = &vm->reqs[r];
+	rq->dev = dev;
+	rq->write = write;
+	rq->mapping = mapping;
+	rq->index = index;
+	rq->nr = 1;
+	rq->error = 0;
+	rq->pfn[0] = pfn;
+	fifo_push(vm, &d->queued, r);
+	*hash_end(d, write, mapping, index + 1) = r + 1;
+	queue_grown(d, write);
+	return VM_DONE;
+}
+
+/* ---- the host's file ---- */
+
+static u32 host_file_io(struct vm *vm, struct req *rq)
+{
+	struct mapping *m = &vm->mappings[rq->mapping];
+	u64 off = (u64)rq->index * PAGE_SIZE;
+	u64 len = (u64)rq->nr * PAGE_SIZE;
+	struct iovec iov[REQ_PAGES];
+	ssize_t n;
+	u32 i;
+
+	if (m->fd < 0)
+		return EIO;
+	for (i = 0; i < rq->nr; i++) {
+		iov[i].iov_base = rq->write ? vm_frame(vm, rq->pfn[i]) :
+					      vm_frame_new(vm, rq->pfn[i]);
+		iov[i].iov_len = PAGE_SIZE;
+		if (!iov[i].iov_base)
+			return EIO;
+	}
+	if (!rq->write) {
+		n = preadv(m->fd, iov, (int)rq->nr, (off_t)off);
+		if (n < 0)
+			return (u32)errno;
+		for (i = (u32)n / PAGE_SIZE; i < rq->nr; i++) {
+			size_t have = (size_t)n > (size_t)i * PAGE_SIZE ?
+					      (size_t)n - (size_t)i * PAGE_SIZE :
+					      0;
+
+			memset((u8 *)iov[i].iov_base + have, 0, PAGE_SIZE - have);
+		}
+		return 0;
+	}
+	if (off >= m->size)
+		return 0;
+	if (off + len > m->size) {
+		u64 last = (m->size - off - 1) / PAGE_SIZE;
+
+		iov[last].iov_len = (size_t)(m->size - off - last * PAGE_SIZE);
+		len = m->size - off;
+		i = (u32)last + 1;
+	} else {
+		i = rq->nr;
+	}
+	n = pwritev(m->fd, iov, (int)i, (off_t)off);
+	if (n < 0)
+		return (u32)errno;
+	return (u64)n == len ? 0 : ENOSPC;
+}
+
+static void swap_page_io(struct vm *vm, u32 pfn, u32 slot, bool write)
+{
+	struct swap_area *s = &vm->swap;
+	bool bytes = !(vm->pages[pfn].flags & PG_ANON);
+	u8 *disk = s->bytes + (size_t)slot * PAGE_SIZE;
+	u8 *frame;
+
+	if (write) {
+		s->stamp[slot] = vm->stamps[pfn];
+		s->has_bytes[slot] = bytes;
+		frame = bytes ? vm_frame(vm, pfn) : NULL;
+		if (frame)
+			memcpy(disk, frame, PAGE_SIZE);
+		return;
+	}
+	vm->stamps[pfn] = s->stamp[slot];
+	if (s->has_bytes[slot])
+		memcpy(vm_frame_new(vm, pfn), disk, PAGE_SIZE);
+}
+
+static u32 host_io(struct vm *vm, struct req *rq)
+{
+	struct dev *d = &vm->dev[rq->dev];
+	u32 i;
+
+	if (d->fault[rq->write])
+		return d->fault[rq->write];
+	if (rq->mapping != VM_SWAP_MAPPING)
+		return host_file_io(vm, rq);
+	for (i = 0; i < rq->nr; i++)
+		swap_page_io(vm, rq->pfn[i], rq->index + i, rq->write);
+	return 0;
+}
+
+/* ---- completion ---- */
+
+static void end_read(struct vm *vm, struct req *rq, u32 pfn)
+{
+	struct page *p = &vm->pages[pfn];
+
+	p->flags &= ~(u32)PG_LOCKED;
+	page_zone(vm, pfn)->item[NR_LOCKED]--;
+	if (rq->mapping != VM_SWAP_MAPPING)
+		vm->mappings[rq->mapping].nr_locked--;
+	if (rq->error)
+		p->flags |= PG_ERROR;
+	else
+		p->flags |= PG_UPTODATE;
+	vm_put_page(vm, pfn, false);
+}
+
+/* A page that could not be written stays dirty, to be tried again. */
+static void end_write(struct vm *vm, struct req *rq, u32 pfn)
+{
+	struct page *p = &vm->pages[pfn];
+
+	p->flags &= ~(u32)PG_WRITEBACK;
+	page_zone(vm, pfn)->item[NR_WRITEBACK]--;
+	if (rq->mapping != VM_SWAP_MAPPING) {
+		vm->mappings[rq->mapping].nr_writeback--;
+		vm_tree_tag(vm, p->index, 1, false);
+	}
+	if (rq->error) {
+		p->flags |= PG_ERROR;
+		vm_set_dirty(vm, pfn);
+		if (rq->mapping != VM_SWAP_MAPPING)
+			vm->mappings[rq->mapping].error = rq->error;
+	}
+	if (p->flags & PG_RECLAIM) {
+		p->flags &= ~(u32)PG_RECLAIM;
+		vm_rotate_reclaimable(vm, pfn);
+	}
+}
+
+static void complete(struct vm *vm, u32 r)
+{
+	struct req *rq = &vm->reqs[r];
+	struct dev *d = &vm->dev[rq->dev];
+	u32 i;
+
+	d->stat.errors += rq->error != 0;
+	queue_shrunk(d, rq->write);
+	for (i = 0; i < rq->nr; i++) {
+		if (rq->write)
+			end_write(vm, rq, rq->pfn[i]);
+		else
+			end_read(vm, rq, rq->pfn[i]);
+	}
+	vm->completions++;
+	req_free(vm, r);
+}
+
+/* ---- the clock ---- */
+
+static void account(struct vm *vm, struct dev *d, const struct req *rq)
+{
+	bool swap = rq->mapping == VM_SWAP_MAPPING;
+
+	if (rq->write) {
+		d->stat.writes++;
+		d->stat.write_pages += rq->nr;
+		vm->event[EV_PGPGOUT] += 4ull * rq->nr;
+		vm->event[EV_PSWPOUT] += swap ? rq->nr : 0;
+	} else {
+		d->stat.reads++;
+		d->stat.read_pages += rq->nr;
+		vm->event[EV_PGPGIN] += 4ull * rq->nr;
+		vm->event[EV_PSWPIN] += swap ? rq->nr : 0;
+	}
+}
+
+static u64 start_time(const struct vm *vm, const struct dev *d)
+{
+	if (d->queued.head == NONE)
+		return UINT64_MAX;
+	return max_t(u64, d->busy_until, vm->now);
+}
+
+static void begin(struct vm *vm, struct dev *d)
+{
+	u64 at = start_time(vm, d);
+	u32 r = fifo_pop(vm, &d->queued);
+	struct req *rq = &vm->reqs[r];
+
+	hash_del(d, rq, r);
+	rq->error = host_io(vm, rq);
+	account(vm, d, rq);
+	d->busy_until = at + (u64)rq->nr * PAGE_SIZE * NSEC / d->conf.bandwidth;
+	rq->due = d->busy_until + d->conf.latency_ns;
+	fifo_push(vm, &d->started, r);
+}
+
+static u64 due_time(const struct vm *vm, const struct dev *d)
+{
+	return d->started.head == NONE ? UINT64_MAX : vm->reqs[d->started.head].due;
+}
+
+uint64_t vm_now(struct vm *vm)
+{
+	return vm->now;
+}
+
+uint64_t vm_next_event(struct vm *vm)
+{
+	u64 next = UINT64_MAX;
+	u32 i;
+
+	for (i = 0; i < VM_NR_DEVS; i++) {
+		next = min_t(u64, next, start_time(vm, &vm->dev[i]));
+		next = min_t(u64, next, due_time(vm, &vm->dev[i]));
+	}
+	return next;
+}
+
+/* Of two events of one instant the completion is first, then device 0. */
+static void one_event(struct vm *vm, u64 at)
+{
+	u32 i;
+
+	vm->now = max_t(u64, vm->now, at);
+	for (i = 0; i < VM_NR_DEVS; i++)
+		if (due_time(vm, &vm->dev[i]) <= at) {
+			complete(vm, fifo_pop(vm, &vm->dev[i].started));
+			return;
+		}
+	for (i = 0; i < VM_NR_DEVS; i++)
+		if (start_time(vm, &vm->dev[i]) <= at) {
+			begin(vm, &vm->dev[i]);
+			return;
+		}
+}
+
+/* Move the clock, doing what falls due; returns completions since boot. */
+uint64_t vm_advance(struct vm *vm, uint64_t to)
+{
+	u64 next;
+
+	while ((next = vm_next_event(vm)) <= to && next != UINT64_MAX)
+		one_event(vm, next);
+	vm->now = max_t(u64, vm->now, to);
+	vm_frames_settle(vm);
+	return vm->completions;
+}
+
+void vm_set_horizon(struct vm *vm, uint64_t ns)
+{
+	vm->horizon = ns;
+}
+
+uint64_t vm_completions(struct vm *vm)
+{
+	return vm->completions;
+}
+
+int vm_wait_room(struct vm *vm, u32 dev, bool write)
+{
+	while (vm->dev[dev].full[write]) {
+		u64 next = vm_next_event(vm);
+
+		if (next > vm->horizon) {
+			vm->need.dev = dev;
+			return VM_WAIT;
+		}
+		one_event(vm, next);
+	}
+	return VM_DONE;
+}
+
+/* ---- pages to devices ---- */
+
+/* Hand a dirty page of a file or of the swap cache to its device. */
+int vm_writepage(struct vm *vm, u32 pfn, bool reclaim)
+{
+	struct page *p = &vm->pages[pfn];
+	bool swap = p->flags & PG_SWAPCACHE;
+	u32 dev = swap ? VM_DEV_SWAP : VM_DEV_DISK;
+	u32 mapping = swap ? VM_SWAP_MAPPING : vm->rnodes[p->index >> RN_SHIFT].mapping;
+	u32 index = swap ? p->index : vm_handle_index(vm, p->index);
+	int rc = vm_submit(vm, dev, true, mapping, index, pfn);
+
+	if (rc)
+		return rc;
+	vm_clear_dirty(vm, pfn);
+	p->flags |= reclaim ? PG_WRITEBACK | PG_RECLAIM : PG_WRITEBACK;
+	page_zone(vm, pfn)->item[NR_WRITEBACK]++;
+	if (!swap) {
+		vm->mappings[mapping].nr_writeback++;
+		vm_tree_tag(vm, p->index, 1, true);
+	}
+	return VM_DONE;
+}
+
+int vm_dev_config(struct vm *vm, uint32_t dev, const struct vm_dev_conf *conf)
+{
+	if (dev >= VM_NR_DEVS || !conf->bandwidth || !conf->requests ||
+	    conf->requests > 2048 || !conf->merge_pages ||
+	    conf->merge_pages > REQ_PAGES)
+		return -EINVAL;
+	vm->dev[dev].conf = *conf;
+	return 0;
+}
+
+void vm_dev_stat(struct vm *vm, uint32_t dev, struct vm_dev_stat *out)
+{
+	*out = vm->dev[dev].stat;
+	out->in_flight = vm->dev[dev].count[0] + vm->dev[dev].count[1];
+	out->congested = vm->dev[dev].congested;
+}
+
+void vm_dev_fault(struct vm *vm, uint32_t dev, uint32_t write, uint32_t err)
+{
+	if (dev < VM_NR_DEVS)
+		vm->dev[dev].fault[write != 0] = err;
+}

@@ -1,0 +1,241 @@
+/*
+ * frames.c - the real bytes of page-cache and tmpfs pages
+ *
+ * One sparse region of the host's memory, a frame for each pfn. Frames of
+ * freed pages go back to the host in batches. Above the limit the bytes of
+ * clean file pages are dropped, to be read again on demand; others are spilled
+ * to a host file. None of it is part of the machine's state.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "vm_int.h"
+
+#define TRIM_IDLE 16384u /* frames of freed pages that may stay resident */
+#define TRIM_STEP 1024u	 /* looked at in one go: more than one call brings in */
+
+static u8 *frame_at(struct vm *vm, u32 pfn)
+{
+	return vm->frames + (size_t)pfn * PAGE_SIZE;
+}
+
+static void make_resident(struct vm *vm, u32 pfn)
+{
+	if (bit_test(vm->resident, pfn))
+		return;
+	bit_set(vm->resident, pfn);
+	vm->nr_resident++;
+}
+
+static bool read_whole(int fd, u8 *buf, u64 off)
+{
+	size_t done = 0;
+
+	while (done < PAGE_SIZE) {
+		ssize_t n =
+			pread(fd, buf + done, PAGE_SIZE - done, (off_t)(off + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return false;
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	memset(buf + done, 0, PAGE_SIZE - done);
+	return true;
+}
+
+static bool fetch(struct vm *vm, u32 pfn)
+{
+	const struct page *p = &vm->pages[pfn];
+	u8 *frame = frame_at(vm, pfn);
+
+	if (bit_test(vm->spilled, pfn)) {
+		if (!read_whole(vm->spill_fd, frame, (u64)pfn * PAGE_SIZE))
+			return false;
+		bit_clear(vm->spilled, pfn);
+		vm->nr_spilled--;
+		return true;
+	}
+	if (p->flags & PG_CACHED && p->flags & PG_UPTODATE &&
+	    !(p->flags & PG_SWAPBACKED)) {
+		struct mapping *m = vm_handle_mapping(vm, p->index);
+
+		return m->fd >= 0 &&
+		       read_whole(m->fd, frame,
+				  (u64)vm_handle_index(vm, p->index) * PAGE_SIZE);
+	}
+	return true;
+}
+
+/* Bytes of a page that has some, fetched again if they were put away. */
+u8 *vm_frame(struct vm *vm, u32 pfn)
+{
+	if (!bit_test(vm->resident, pfn)) {
+		if (!fetch(vm, pfn))
+			return NULL;
+		make_resident(vm, pfn);
+	}
+	return frame_at(vm, pfn);
+}
+
+static void forget_spill(struct vm *vm, u32 pfn)
+{
+	if (!bit_test(vm->spilled, pfn))
+		return;
+	bit_clear(vm->spilled, pfn);
+	vm->nr_spilled--;
+}
+
+u8 *vm_frame_new(struct vm *vm, u32 pfn)
+{
+	forget_spill(vm, pfn);
+	make_resident(vm, pfn);
+	return frame_at(vm, pfn);
+}
+
+u8 *vm_frame_zero(struct vm *vm, u32 pfn)
+{
+	bool fresh = !bit_test(vm->resident, pfn);
+	u8 *frame = vm_frame_new(vm, pfn);
+
+	/* A frame that the host has taken back reads as zero. */
+	if (!fresh)
+		memset(frame, 0, PAGE_SIZE);
+	return frame;
+}
+
+void vm_frame_freed(struct vm *vm, u32 pfn)
+{
+	forget_spill(vm, pfn);
+	if (!bit_test(vm->resident, pfn))
+		return;
+	if (vm->conf.paranoid)
+		memset(frame_at(vm, pfn), POISON_BYTE, PAGE_SIZE);
+	vm->nr_idle++;
+}
+
+/*
+ * vm_host_limit - bound the bytes kept in memory
+ * @frames:   at most so many resident, 0: no bound
+ * @spill_fd: an unlinked host file for bytes that are nowhere else, or -1
+ */
+int vm_host_limit(struct vm *vm, uint64_t frames, int spill_fd)
+{
+	vm->host_limit = frames;
+	vm->spill_fd = spill_fd;
+	return 0;
+}
+
+static void release(struct vm *vm, u32 first, u32 nr)
+{
+	u32 pfn;
+
+	for (pfn = first; pfn < first + nr; pfn++)
+		bit_clear(vm->resident, pfn);
+	vm->nr_resident -= nr;
+	madvise(frame_at(vm, first), (size_t)nr * PAGE_SIZE, MADV_DONTNEED);
+}
+
+static bool is_idle(struct vm *vm, u32 pfn)
+{
+	u32 type = page_type(&vm->pages[pfn]);
+
+	return bit_test(vm->resident, pfn) && type != VM_T_USER;
+}
+
+/* Give frames of freed pages back, whole runs at a time. */
+static u32 trim_idle(struct vm *vm, u32 pfn)
+{
+	u32 end = pfn;
+
+	while (end < vm->max_pfn && is_idle(vm, end))
+		end++;
+	if (end > pfn) {
+		release(vm, pfn, end - pfn);
+		vm->nr_returned += end - pfn;
+	}
+	return end > pfn ? end : pfn + 1;
+}
+
+static bool spill(struct vm *vm, u32 pfn)
+{
+	if (vm->spill_fd < 0 || pwrite(vm->spill_fd, frame_at(vm, pfn), PAGE_SIZE,
+				       (off_t)pfn * PAGE_SIZE) != PAGE_SIZE)
+		return false;
+	bit_set(vm->spilled, pfn);
+	vm->nr_spilled++;
+	return true;
+}
+
+/* Put the bytes of one page away; a page in transfer keeps them. */
+static void evict(struct vm *vm, u32 pfn)
+{
+	const struct page *p = &vm->pages[pfn];
+	const u32 busy = PG_LOCKED | PG_WRITEBACK;
+	bool clean = p->flags & PG_CACHED && p->flags & PG_UPTODATE &&
+		     !(p->flags & (PG_DIRTY | PG_SWAPBACKED)) &&
+		     vm_handle_mapping(vm, p->index)->fd >= 0;
+
+	if (p->flags & busy)
+		return;
+	if (clean)
+		vm->nr_dropped++;
+	else if (!spill(vm, pfn))
+		return;
+	release(vm, pfn, 1);
+}
+
+static bool over_limit(struct vm *vm)
+{
+	return vm->host_limit && vm->nr_resident > vm->host_limit;
+}
+
+/*
+ * vm_host_trim - frames back to the host
+ * @budget: frames to look at
+ *
+ * Return: VM_MORE while there is reason to go on, else VM_DONE.
+ */
+int vm_host_trim(struct vm *vm, uint32_t budget)
+{
+	while (budget-- && (vm->nr_idle > TRIM_IDLE || over_limit(vm))) {
+		u32 pfn = vm->trim_hand;
+
+		if ((pfn & 63) == 0 && vm->resident[pfn >> 6] == 0) {
+			pfn += 64;
+		} else if (is_idle(vm, pfn)) {
+			pfn = trim_idle(vm, pfn);
+		} else {
+			if (over_limit(vm) && bit_test(vm->resident, pfn))
+				evict(vm, pfn);
+			pfn++;
+		}
+		if (pfn >= vm->max_pfn) {
+			pfn = 0;
+			vm->nr_idle = 0;
+		}
+		vm->trim_hand = pfn;
+	}
+	return vm->nr_idle > TRIM_IDLE || over_limit(vm) ? VM_MORE : VM_DONE;
+}
+
+/* After every call that brings bytes in: what is too much goes at once. */
+void vm_frames_settle(struct vm *vm)
+{
+	if (vm->nr_idle > TRIM_IDLE || over_limit(vm))
+		vm_host_trim(vm, TRIM_STEP);
+}
+
+void vm_host_stat(struct vm *vm, struct vm_host_stat *out)
+{
+	out->resident = vm->nr_resident;
+	out->dropped = vm->nr_dropped;
+	out->spilled = vm->nr_spilled;
+	out->returned = vm->nr_returned;
+	out->limit = vm->host_limit;
+}

@@ -1,0 +1,445 @@
+/*
+ * fuse_shim.c - what pyfuse3 leaves out of libfuse
+ *
+ * A shared object of its own, loaded with RTLD_GLOBAL before pyfuse3, so that the
+ * names it defines win over libfuse's: fuse_session_new() is called by pyfuse3 and
+ * lands here. It patches the table of operations and remembers the session:
+ *
+ *	INTERRUPT	memfs_shim_arm() makes a signal to the caller of the request
+ *			in hand show up on an eventfd
+ *	MMAP		shared mappings of direct_io files (a bit of the INIT reply)
+ *	FALLOCATE, LSEEK	handed to two callbacks, answered by memfs_shim_reply_*()
+ *	INVAL		invalidation of a range of an inode
+ *	NOFLUSH		close() of a handle with an odd number sends no FLUSH
+ *	STATFS		the inode that a statfs() asks about
+ *	BACKGROUND	more than twelve background requests at once
+ *
+ * Context: one thread, the one that runs the session; memfs_shim_inval() alone may
+ * be called from others. Nothing here allocates or waits.
+ *
+ * Source: libfuse 3.14 lib/fuse_lowlevel.c, include/linux/fuse.h 7.39.
+ */
+#define _GNU_SOURCE
+#define FUSE_USE_VERSION 314
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fuse_shim.h"
+
+static struct {
+	struct fuse_session *session;
+	struct fuse_lowlevel_ops orig; /* pyfuse3's */
+	unsigned int hooks, background;
+	shim_fallocate_fn on_fallocate;
+	shim_lseek_fn on_lseek;
+	int kernel_has_mmap;
+	/* The request that is being handed to Python, until its handler first waits. */
+	fuse_req_t current;
+	fuse_ino_t current_ino;
+	uint64_t nr_served;
+	int over;
+	/* Slots of armed requests: a stack of free ones, a ring of interrupted ones. */
+	int event_fd;
+	int nr_free, free[NR_SLOTS];
+	unsigned char armed[NR_SLOTS], queued[NR_SLOTS];
+	unsigned int head, tail;
+	int ring[NR_SLOTS];
+} shim;
+
+/* The function that this one hides; NULL when libfuse is not there. */
+static void *next(const char *name)
+{
+	return dlsym(RTLD_NEXT, name);
+}
+
+static void note(fuse_req_t req)
+{
+	shim.current = req;
+}
+
+/* ------------------------------------------------------------ interruption */
+
+/* Wake who waits for the eventfd. A counter that is full has woken it already. */
+static void ring(void)
+{
+	uint64_t one = 1;
+
+	if (write(shim.event_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+static void on_interrupt(fuse_req_t req, void *data)
+{
+	int slot = (int)(intptr_t)data;
+
+	(void)req;
+	/* A slot is in the ring at most once, so the ring cannot overflow. */
+	if (!shim.armed[slot] || shim.queued[slot])
+		return;
+	shim.queued[slot] = 1;
+	shim.ring[shim.head++ % NR_SLOTS] = slot;
+	ring();
+}
+
+/*
+ * memfs_shim_arm - have the request in hand watched for signals
+ *
+ * Only before its handler waits for the first time. Return: a slot to be given back
+ * with memfs_shim_disarm() before the reply, or -1: not watched.
+ */
+int memfs_shim_arm(void)
+{
+	fuse_req_t req = shim.current;
+	int slot;
+
+	if (!req || !shim.nr_free)
+		return -1;
+	shim.current = NULL;
+	slot = shim.free[--shim.nr_free];
+	shim.armed[slot] = 1;
+	fuse_req_interrupt_func(req, on_interrupt, (void *)(intptr_t)slot);
+	return slot;
+}
+
+void memfs_shim_disarm(int slot)
+{
+	shim.armed[slot] = 0;
+	/* A queued slot is given back when the ring lets go of it. */
+	if (!shim.queued[slot])
+		shim.free[shim.nr_free++] = slot;
+}
+
+/* The next slot whose caller got a signal, -1 when there is none. */
+int memfs_shim_next_interrupted(void)
+{
+	while (shim.tail != shim.head) {
+		int slot = shim.ring[shim.tail++ % NR_SLOTS];
+
+		shim.queued[slot] = 0;
+		if (shim.armed[slot])
+			return slot;
+		shim.free[shim.nr_free++] = slot;
+	}
+	return -1;
+}
+
+/* The thread that sent the request in hand, 0 when it is not known. */
+int memfs_shim_pid(void)
+{
+	static const struct fuse_ctx *(*orig)(fuse_req_t);
+
+	if (!orig)
+		orig = next("fuse_req_ctx");
+	return shim.current ? orig(shim.current)->pid : 0;
+}
+
+uint64_t memfs_shim_ino(void)
+{
+	return shim.current_ino;
+}
+
+/* How many requests there were since the start. */
+uint64_t memfs_shim_served(void)
+{
+	return shim.nr_served;
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/*
+ * memfs_shim_readable - whether a request is there, or comes very soon
+ * @spin_ns: for how long to look; a request of a sequence follows the last one
+ *	within microseconds, much less than what asking the event loop costs
+ */
+int memfs_shim_readable(int64_t spin_ns)
+{
+	struct pollfd fd = { .fd = fuse_session_fd(shim.session), .events = POLLIN };
+	int64_t end = now_ns() + spin_ns;
+
+	/* A signal ends poll() with -1, and says nothing about requests. */
+	while (poll(&fd, 1, 0) <= 0) {
+		if (now_ns() >= end)
+			return 0;
+		sched_yield();
+	}
+	return 1;
+}
+
+/* Whether the kernel has taken the mount away. */
+int memfs_shim_over(void)
+{
+	return shim.over;
+}
+
+/* ------------------------------------------------- operations of the table */
+
+static void shim_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		      struct fuse_file_info *fi)
+{
+	note(req);
+	shim.orig.read(req, ino, size, off, fi);
+}
+
+static void shim_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *bufv,
+			   off_t off, struct fuse_file_info *fi)
+{
+	note(req);
+	shim.orig.write_buf(req, ino, bufv, off, fi);
+}
+
+static void shim_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	note(req);
+	shim.orig.flush(req, ino, fi);
+}
+
+static void shim_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+		       struct fuse_file_info *fi)
+{
+	note(req);
+	shim.orig.fsync(req, ino, datasync, fi);
+}
+
+static void shim_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	shim.current_ino = ino;
+	shim.orig.statfs(req, ino);
+}
+
+static void shim_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off,
+			   off_t len, struct fuse_file_info *fi)
+{
+	(void)ino;
+	note(req);
+	shim.on_fallocate(req, fi->fh, mode, off, len);
+}
+
+static void shim_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+		       struct fuse_file_info *fi)
+{
+	(void)ino;
+	note(req);
+	shim.on_lseek(req, fi->fh, off, whence);
+}
+
+static void shim_init(void *userdata, struct fuse_conn_info *conn)
+{
+	shim.orig.init(userdata, conn);
+	conn->max_background = shim.background;
+	conn->congestion_threshold = shim.background / 4 * 3;
+	/* Splicing costs more than it saves below some hundred KiB. */
+	conn->want &= ~(unsigned int)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
+				      FUSE_CAP_SPLICE_MOVE);
+	shim.hooks |= HOOK_BACKGROUND;
+}
+
+int memfs_shim_reply_err(void *req, int err)
+{
+	return fuse_reply_err((fuse_req_t)req, err);
+}
+
+int memfs_shim_reply_lseek(void *req, int64_t off)
+{
+	return fuse_reply_lseek((fuse_req_t)req, off);
+}
+
+int memfs_shim_inval(uint64_t ino, int64_t off, int64_t len)
+{
+	if (!shim.session)
+		return -ENOTCONN;
+	return fuse_lowlevel_notify_inval_inode(shim.session, ino, off, len);
+}
+
+/* --------------------------------------------------- the raw INIT exchange */
+
+static ssize_t shim_io_read(int fd, void *buf, size_t size, void *userdata)
+{
+	ssize_t got = read(fd, buf, size);
+	struct init_in in;
+
+	(void)userdata;
+	if (got < (ssize_t)sizeof(in) || shim.kernel_has_mmap)
+		return got;
+	memcpy(&in, buf, sizeof(in));
+	if (in.header[1] == INIT_OPCODE && in.flags & INIT_EXT &&
+	    in.flags2 & DIRECT_IO_ALLOW_MMAP)
+		shim.kernel_has_mmap = 1;
+	return got;
+}
+
+static ssize_t shim_io_writev(int fd, struct iovec *iov, int count, void *userdata)
+{
+	struct init_out out;
+
+	(void)userdata;
+	/* The first reply of a session is the one to INIT. */
+	if (shim.kernel_has_mmap && !(shim.hooks & HOOK_MMAP) && count == 2 &&
+	    iov[1].iov_len >= sizeof(out)) {
+		memcpy(&out, iov[1].iov_base, sizeof(out));
+		out.flags |= INIT_EXT;
+		out.flags2 |= DIRECT_IO_ALLOW_MMAP;
+		memcpy(iov[1].iov_base, &out, sizeof(out));
+		shim.hooks |= HOOK_MMAP;
+	}
+	return writev(fd, iov, count);
+}
+
+/* ------------------------------------------------ what hides libfuse's own */
+
+SHIM_EXPORT struct fuse_session *fuse_session_new(struct fuse_args *args,
+						  const struct fuse_lowlevel_ops *op,
+						  size_t op_size, void *userdata)
+{
+	struct fuse_session *(*orig)(struct fuse_args *,
+				     const struct fuse_lowlevel_ops *, size_t,
+				     void *) = next("fuse_session_new");
+	struct fuse_lowlevel_ops patched;
+
+	memset(&shim.orig, 0, sizeof(shim.orig));
+	memcpy(&shim.orig, op,
+	       op_size < sizeof(shim.orig) ? op_size : sizeof(shim.orig));
+	patched = shim.orig;
+	patched.init = shim_init;
+	patched.read = shim_read;
+	patched.write_buf = shim_write_buf;
+	patched.flush = shim_flush;
+	patched.fsync = shim_fsync;
+	patched.statfs = shim_statfs;
+	/* There are none: answered with ENOSYS once, before they reach Python. */
+	patched.getxattr = NULL;
+	patched.setxattr = NULL;
+	patched.listxattr = NULL;
+	patched.removexattr = NULL;
+	patched.access = NULL;
+	if (shim.on_fallocate)
+		patched.fallocate = shim_fallocate;
+	if (shim.on_lseek)
+		patched.lseek = shim_lseek;
+	shim.session = orig(args, &patched, sizeof(patched), userdata);
+	if (!shim.session)
+		return NULL;
+	shim.hooks |= HOOK_STATFS | HOOK_INVAL | HOOK_NOFLUSH;
+	shim.hooks |= shim.event_fd >= 0 ? HOOK_INTERRUPT : 0u;
+	shim.hooks |= shim.on_fallocate ? HOOK_FALLOCATE : 0u;
+	shim.hooks |= shim.on_lseek ? HOOK_LSEEK : 0u;
+	return shim.session;
+}
+
+SHIM_EXPORT int fuse_session_mount(struct fuse_session *se, const char *mountpoint)
+{
+	int (*orig)(struct fuse_session *, const char *) = next("fuse_session_mount");
+	static const struct fuse_custom_io io = {
+		.writev = shim_io_writev,
+		.read = shim_io_read,
+	};
+	int err = orig(se, mountpoint);
+
+	int fd;
+
+	if (err)
+		return err;
+	fd = fuse_session_fd(se);
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	/* Where this fails the session keeps its own read and writev. */
+	fuse_session_custom_io(se, &io, fd);
+	return 0;
+}
+
+SHIM_EXPORT int fuse_session_receive_buf(struct fuse_session *se, struct fuse_buf *buf)
+{
+	static int (*orig)(struct fuse_session *, struct fuse_buf *);
+	int got;
+
+	if (!orig)
+		orig = next("fuse_session_receive_buf");
+	got = orig(se, buf);
+	/* The request that was there has been taken back: its caller was killed. A
+	 * blocking read would stop the whole daemon, and pyfuse3 knows EINTR only. */
+	if (got == -EAGAIN)
+		return -EINTR;
+	if (got <= 0 && got != -EINTR) {
+		shim.over = 1;
+		ring();
+	}
+	return got;
+}
+
+SHIM_EXPORT void fuse_session_process_buf(struct fuse_session *se,
+					  const struct fuse_buf *buf)
+{
+	static void (*orig)(struct fuse_session *, const struct fuse_buf *);
+
+	if (!orig)
+		orig = next("fuse_session_process_buf");
+	shim.current = NULL;
+	shim.nr_served++;
+	orig(se, buf);
+}
+
+/* pyfuse3 calls this first in the handler of every request that read(2) and its
+ * like do not send; so the table need not be patched for those. */
+SHIM_EXPORT const struct fuse_ctx *fuse_req_ctx(fuse_req_t req)
+{
+	static const struct fuse_ctx *(*orig)(fuse_req_t);
+
+	if (!orig)
+		orig = next("fuse_req_ctx");
+	note(req);
+	return orig(req);
+}
+
+SHIM_EXPORT int fuse_reply_open(fuse_req_t req, const struct fuse_file_info *fi)
+{
+	static int (*orig)(fuse_req_t, const struct fuse_file_info *);
+	struct fuse_file_info patched = *fi;
+
+	if (!orig)
+		orig = next("fuse_reply_open");
+	patched.noflush = fi->fh & 1;
+	return orig(req, &patched);
+}
+
+/* ----------------------------------------------------------- life and state */
+
+/*
+ * memfs_shim_open - prepare the hooks; once a process, before pyfuse3.init()
+ * @background: background requests the kernel may have in flight, 1..65535
+ * @on_fallocate, @on_lseek: called with a request that they own until they reply
+ *
+ * Return: an eventfd that becomes readable when a watched caller got a signal, or
+ * -errno.
+ */
+int memfs_shim_open(unsigned int background, shim_fallocate_fn on_fallocate,
+		    shim_lseek_fn on_lseek)
+{
+	shim.background = background;
+	shim.on_fallocate = on_fallocate;
+	shim.on_lseek = on_lseek;
+	shim.event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	for (shim.nr_free = 0; shim.nr_free < NR_SLOTS; shim.nr_free++)
+		shim.free[shim.nr_free] = shim.nr_free;
+	return shim.event_fd >= 0 ? shim.event_fd : -errno;
+}
+
+/* What is hooked so far, a set of HOOK_*; MMAP and BACKGROUND only after INIT. */
+unsigned int memfs_shim_hooks(void)
+{
+	return shim.hooks;
+}

@@ -1,0 +1,360 @@
+/*
+ * lru.c - the two LRU lists of a zone, as rings of pfns
+ *
+ * A list is a row of segments of 1024 places. A page knows its place, so it
+ * is taken out of the middle by leaving a tombstone; the order is exactly that
+ * of the kernel's linked list, but a scan reads an array and can prefetch.
+ * Segments that become sparse are joined with a neighbour.
+ *
+ * Models: mm/swap.c lru_cache_add(), mark_page_accessed(),
+ * rotate_reclaimable_page(), __page_cache_release(), 2.6.0.
+ */
+#include "vm_int.h"
+
+/* Joined segments hold at most half of what fits, so that joins stay rare. */
+#define JOIN_LIVE (SEG_SIZE / 2)
+
+static u32 seg_new(struct vm *vm, u32 lo)
+{
+	u32 s = vm->free_seg;
+
+	if (s != NONE) {
+		vm->free_seg = vm->segs[s].next;
+	} else {
+		VM_BUG_ON(vm->nr_segs == vm->max_segs);
+		s = vm->nr_segs++;
+	}
+	vm->segs[s].next = vm->segs[s].prev = NONE;
+	vm->segs[s].lo = vm->segs[s].hi = lo;
+	vm->segs[s].live = 0;
+	return s;
+}
+
+static void seg_unlink(struct vm *vm, struct lru *lru, u32 s)
+{
+	struct seg *seg = &vm->segs[s];
+
+	if (seg->next == NONE)
+		lru->head = seg->prev;
+	else
+		vm->segs[seg->next].prev = seg->prev;
+	if (seg->prev == NONE)
+		lru->tail = seg->next;
+	else
+		vm->segs[seg->prev].next = seg->next;
+	seg->next = vm->free_seg;
+	vm->free_seg = s;
+}
+
+static void place(struct vm *vm, u32 s, u32 off, u32 pfn)
+{
+	vm->segs[s].slot[off] = pfn;
+	vm->pages[pfn].pos = s << SEG_SHIFT | off;
+}
+
+/* What lives in segment s, oldest first. Return: how many. */
+static u32 seg_gather(struct vm *vm, u32 s, u32 *pfns)
+{
+	const struct seg *seg = &vm->segs[s];
+	u32 i, n = 0;
+
+	for (i = seg->lo; i < seg->hi; i++)
+		if (seg->slot[i] != NONE)
+			pfns[n++] = seg->slot[i];
+	return n;
+}
+
+/* In the middle of the segment, so that there is room at both ends. */
+static void seg_spread(struct vm *vm, u32 s, const u32 *pfns, u32 n)
+{
+	struct seg *seg = &vm->segs[s];
+	u32 i;
+
+	seg->lo = (SEG_SIZE - n) / 2;
+	seg->hi = seg->lo + n;
+	seg->live = n;
+	for (i = 0; i < n; i++)
+		place(vm, s, seg->lo + i, pfns[i]);
+}
+
+/* The older of two sparse neighbours takes both; the newer is freed. */
+static void seg_join(struct vm *vm, struct lru *lru, u32 older, u32 newer)
+{
+	u32 pfns[JOIN_LIVE];
+	u32 n = seg_gather(vm, older, pfns);
+
+	n += seg_gather(vm, newer, pfns + n);
+	seg_spread(vm, older, pfns, n);
+	seg_unlink(vm, lru, newer);
+}
+
+static bool join_neighbour(struct vm *vm, struct lru *lru, u32 s)
+{
+	const struct seg *seg = &vm->segs[s];
+
+	if (seg->next != NONE && seg->live + vm->segs[seg->next].live <= JOIN_LIVE)
+		seg_join(vm, lru, s, seg->next);
+	else if (seg->prev != NONE && seg->live + vm->segs[seg->prev].live <= JOIN_LIVE)
+		seg_join(vm, lru, seg->prev, s);
+	else
+		return false;
+	return true;
+}
+
+/*
+ * A segment at an end of the ring has no place left there. If tombstones take
+ * the room, they go: else pages that only pass through would leave a row of
+ * almost empty segments behind, more than the pool has.
+ */
+static void seg_tidy(struct vm *vm, struct lru *lru, u32 s)
+{
+	u32 pfns[JOIN_LIVE];
+
+	if (vm->segs[s].live <= JOIN_LIVE && !join_neighbour(vm, lru, s))
+		seg_spread(vm, s, pfns, seg_gather(vm, s, pfns));
+}
+
+static void new_head(struct vm *vm, struct lru *lru)
+{
+	u32 s = lru->head;
+	u32 n = seg_new(vm, 0);
+
+	vm->segs[n].prev = s;
+	if (s == NONE)
+		lru->tail = n;
+	else
+		vm->segs[s].next = n;
+	lru->head = n;
+}
+
+static void new_tail(struct vm *vm, struct lru *lru)
+{
+	u32 s = lru->tail;
+	u32 n = seg_new(vm, SEG_SIZE);
+
+	vm->segs[n].next = s;
+	if (s == NONE)
+		lru->head = n;
+	else
+		vm->segs[s].prev = n;
+	lru->tail = n;
+}
+
+static void ring_add_head(struct vm *vm, struct lru *lru, u32 pfn)
+{
+	if (lru->head != NONE && vm->segs[lru->head].hi == SEG_SIZE)
+		seg_tidy(vm, lru, lru->head);
+	if (lru->head == NONE || vm->segs[lru->head].hi == SEG_SIZE)
+		new_head(vm, lru);
+	place(vm, lru->head, vm->segs[lru->head].hi++, pfn);
+	vm->segs[lru->head].live++;
+	lru->nr++;
+}
+
+static void ring_add_tail(struct vm *vm, struct lru *lru, u32 pfn)
+{
+	if (lru->tail != NONE && vm->segs[lru->tail].lo == 0)
+		seg_tidy(vm, lru, lru->tail);
+	if (lru->tail == NONE || vm->segs[lru->tail].lo == 0)
+		new_tail(vm, lru);
+	place(vm, lru->tail, --vm->segs[lru->tail].lo, pfn);
+	vm->segs[lru->tail].live++;
+	lru->nr++;
+}
+
+static void seg_thin(struct vm *vm, struct lru *lru, u32 s)
+{
+	const struct seg *seg = &vm->segs[s];
+
+	if (seg->live == 0)
+		seg_unlink(vm, lru, s);
+	else if (seg->live % 64 == 0 && seg->live <= JOIN_LIVE)
+		join_neighbour(vm, lru, s);
+}
+
+static void ring_del(struct vm *vm, struct lru *lru, u32 pfn)
+{
+	u32 s = vm->pages[pfn].pos >> SEG_SHIFT;
+	struct seg *seg = &vm->segs[s];
+
+	seg->slot[vm->pages[pfn].pos & (SEG_SIZE - 1)] = NONE;
+	seg->live--;
+	lru->nr--;
+	seg_thin(vm, lru, s);
+}
+
+/* Take the oldest page off; its flags and the zone's counters stay. */
+u32 vm_lru_pop(struct vm *vm, struct lru *lru)
+{
+	u32 s = lru->tail;
+	struct seg *seg;
+	u32 pfn;
+
+	if (s == NONE)
+		return NONE;
+	seg = &vm->segs[s];
+	while (seg->slot[seg->lo] == NONE)
+		seg->lo++;
+	pfn = seg->slot[seg->lo++];
+	lru->nr--;
+	if (--seg->live == 0)
+		seg_unlink(vm, lru, s);
+	return pfn;
+}
+
+/* The pfn that lies `ahead` places from the tail, to prefetch; or NONE. */
+u32 vm_lru_peek(struct vm *vm, const struct lru *lru, u32 ahead)
+{
+	const struct seg *seg;
+
+	if (lru->tail == NONE)
+		return NONE;
+	seg = &vm->segs[lru->tail];
+	if (seg->lo + ahead < seg->hi)
+		return seg->slot[seg->lo + ahead];
+	ahead -= seg->hi - seg->lo;
+	if (seg->next == NONE)
+		return NONE;
+	seg = &vm->segs[seg->next];
+	return seg->lo + ahead < seg->hi ? seg->slot[seg->lo + ahead] : NONE;
+}
+
+static void count(struct zone *z, const struct page *p, u32 active, u32 one)
+{
+	z->item[active ? NR_ACTIVE : NR_INACTIVE] += one;
+	if (p->flags & PG_SWAPBACKED)
+		z->item[active ? NR_ACTIVE_ANON : NR_INACTIVE_ANON] += one;
+}
+
+void vm_lru_add(struct vm *vm, struct zone *z, u32 pfn, u32 active)
+{
+	struct page *p = &vm->pages[pfn];
+
+	p->flags |= active ? PG_LRU | PG_ACTIVE : PG_LRU;
+	count(z, p, active, 1);
+	ring_add_head(vm, &z->lru[active], pfn);
+}
+
+void vm_lru_add_tail(struct vm *vm, struct zone *z, u32 pfn, u32 active)
+{
+	struct page *p = &vm->pages[pfn];
+
+	p->flags |= active ? PG_LRU | PG_ACTIVE : PG_LRU;
+	count(z, p, active, 1);
+	ring_add_tail(vm, &z->lru[active], pfn);
+}
+
+void vm_lru_del(struct vm *vm, struct zone *z, u32 pfn)
+{
+	struct page *p = &vm->pages[pfn];
+	u32 active = (p->flags & PG_ACTIVE) != 0;
+
+	count(z, p, active, (u32)-1);
+	ring_del(vm, &z->lru[active], pfn);
+	p->flags &= ~(u32)(PG_LRU | PG_ACTIVE);
+}
+
+/* Pages on their way to a list wait in the CPU's pagevec, one reference each. */
+void vm_lru_cache_add(struct vm *vm, u32 pfn, u32 active)
+{
+	struct pagevec *pv = &vm->pv[vm->cpu][active];
+	struct page *p = &vm->pages[pfn];
+
+	p->flags = (p->flags | PG_PAGEVEC) + EXTRA_ONE;
+	p->pos = vm->cpu << 8 | active << 7 | pv->nr;
+	page_zone(vm, pfn)->item[NR_PAGEVEC]++;
+	pv->pfn[pv->nr++] = pfn;
+	if (pv->nr == PAGEVEC)
+		vm_lru_drain_cpu(vm, vm->cpu);
+}
+
+static void drain_one(struct vm *vm, u32 pfn, u32 active)
+{
+	struct page *p = &vm->pages[pfn];
+	struct zone *z = page_zone(vm, pfn);
+
+	p->flags = (p->flags & ~(u32)PG_PAGEVEC) - EXTRA_ONE;
+	z->item[NR_PAGEVEC]--;
+	if (page_cached(p) || page_mapped(p) || page_extra(p))
+		vm_lru_add(vm, z, pfn, active);
+	else
+		vm_put_page(vm, pfn, false);
+}
+
+void vm_lru_drain_cpu(struct vm *vm, u32 cpu)
+{
+	u32 active, i;
+
+	for (active = 0; active < 2; active++) {
+		struct pagevec *pv = &vm->pv[cpu][active];
+		u32 nr = pv->nr;
+
+		pv->nr = 0;
+		for (i = 0; i < nr; i++)
+			drain_one(vm, pv->pfn[i], active);
+	}
+}
+
+void vm_drain_pagevecs(struct vm *vm)
+{
+	u32 cpu;
+
+	for (cpu = 0; cpu < vm->nr_cpus; cpu++)
+		vm_lru_drain_cpu(vm, cpu);
+}
+
+void vm_mark_accessed(struct vm *vm, u32 pfn)
+{
+	struct page *p = &vm->pages[pfn];
+	const u32 lru = p->flags & (PG_LRU | PG_ACTIVE);
+
+	if (!(p->flags & PG_REFERENCED)) {
+		p->flags |= PG_REFERENCED;
+	} else if (lru == PG_LRU) {
+		struct zone *z = page_zone(vm, pfn);
+
+		vm_lru_del(vm, z, pfn);
+		vm_lru_add(vm, z, pfn, LRU_ACTIVE);
+		p->flags &= ~(u32)PG_REFERENCED;
+		vm->event[EV_PGACTIVATE]++;
+	}
+}
+
+/*
+ * vm_put_page - a holder let go of a page
+ *
+ * Frees it when it is in no tree and not in the swap cache, not mapped and
+ * held by nobody else. A page under I/O is in one of them until the end.
+ */
+void vm_put_page(struct vm *vm, u32 pfn, bool cold)
+{
+	struct page *p = &vm->pages[pfn];
+	struct zone *z;
+
+	if (page_cached(p) || page_mapped(p) || page_extra(p))
+		return;
+	z = page_zone(vm, pfn);
+	if (p->flags & PG_LRU)
+		vm_lru_del(vm, z, pfn);
+	if (p->flags & PG_ANON)
+		z->item[NR_ANON]--;
+	if (p->flags & PG_MLOCKED)
+		z->item[NR_MLOCKED]--;
+	if (p->flags & PG_PRIVATE)
+		z->item[NR_BUFFERS]--;
+	vm_free_page(vm, pfn, cold);
+}
+
+/* Write-out for reclaim ended: next in line to be freed. */
+void vm_rotate_reclaimable(struct vm *vm, u32 pfn)
+{
+	struct page *p = &vm->pages[pfn];
+	struct zone *z;
+
+	if (p->flags & (PG_LOCKED | PG_DIRTY | PG_ACTIVE) || !(p->flags & PG_LRU))
+		return;
+	z = page_zone(vm, pfn);
+	vm_lru_del(vm, z, pfn);
+	vm_lru_add_tail(vm, z, pfn, LRU_INACTIVE);
+	vm->event[EV_PGROTATED]++;
+}

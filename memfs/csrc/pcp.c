@@ -1,0 +1,305 @@
+/*
+ * pcp.c - the allocator in front of the buddy lists
+ *
+ * Per-CPU lists, zonelists and watermarks. Never waits: what cannot be had
+ * above the minimum marks is VM_NO_PFN with vm->need saying what was wanted.
+ *
+ * Models: mm/page_alloc.c __alloc_pages(), buffered_rmqueue(),
+ * free_hot_cold_page(), drain_local_pages(), 2.6.0.
+ */
+#include <errno.h>
+
+#include "vm_int.h"
+
+static void pcp_push_head(struct vm *vm, struct pcp *pcp, u32 pfn, u32 which)
+{
+	pcp->head = (pcp->head + 1) % PCP_RING;
+	pcp->ring[pcp->head] = pfn;
+	pcp->count++;
+	vm->pages[pfn].flags = VM_T_PCP;
+	vm->pages[pfn].pos = which << 16 | pcp->head;
+}
+
+static void pcp_push_tail(struct vm *vm, struct pcp *pcp, u32 pfn, u32 which)
+{
+	u32 place = (pcp->head + PCP_RING - pcp->count) % PCP_RING;
+
+	pcp->ring[place] = pfn;
+	pcp->count++;
+	vm->pages[pfn].flags = VM_T_PCP;
+	vm->pages[pfn].pos = which << 16 | place;
+}
+
+static u32 pcp_pop_head(struct pcp *pcp)
+{
+	u32 pfn = pcp->ring[pcp->head];
+
+	pcp->head = (pcp->head + PCP_RING - 1) % PCP_RING;
+	pcp->count--;
+	return pfn;
+}
+
+static u32 pcp_pop_tail(struct pcp *pcp)
+{
+	u32 place = (pcp->head + PCP_RING + 1 - pcp->count) % PCP_RING;
+
+	pcp->count--;
+	return pcp->ring[place];
+}
+
+/* The oldest pages go back; any page that comes back makes a zone hopeful. */
+static void free_bulk(struct vm *vm, struct zone *z, struct pcp *pcp, u32 nr)
+{
+	z->all_unreclaimable = 0;
+	z->pages_scanned = 0;
+	while (nr-- && pcp->count) {
+		z->item[NR_PCP]--;
+		vm_buddy_free(vm, z, pcp_pop_tail(pcp), 0);
+	}
+}
+
+static void refill(struct vm *vm, struct zone *z, struct pcp *pcp, u32 which)
+{
+	u32 i, pfn;
+
+	for (i = 0; i < pcp->batch; i++) {
+		pfn = vm_rmqueue(vm, z, 0);
+		if (pfn == NONE)
+			return;
+		z->item[NR_PCP]++;
+		pcp_push_tail(vm, pcp, pfn, which);
+	}
+}
+
+static u32 buffered_rmqueue(struct vm *vm, struct zone *z, u32 order, u32 flags)
+{
+	u32 which = vm->cpu * 2 + (flags & VM_ALLOC_COLD ? PCP_COLD : PCP_HOT);
+	struct pcp *pcp = &z->pcp[which];
+
+	if (order)
+		return vm_rmqueue(vm, z, order);
+	if (pcp->count <= pcp->low)
+		refill(vm, z, pcp, which);
+	if (!pcp->count)
+		return vm_rmqueue(vm, z, 0);
+	z->item[NR_PCP]--;
+	return pcp_pop_head(pcp);
+}
+
+/* numastat: on the node that was wanted, or missed there and foreign here. */
+static void zone_statistics(struct vm *vm, const struct zonelist *zl, struct zone *z)
+{
+	struct zone *wanted = &vm->zones[zl->zid[0]];
+
+	if (z->nid == wanted->nid) {
+		z->numa[NUMA_HIT]++;
+	} else {
+		z->numa[NUMA_MISS]++;
+		wanted->numa[NUMA_FOREIGN]++;
+	}
+	if (z->nid == vm->cpu_node[vm->cpu])
+		z->numa[NUMA_LOCAL]++;
+	else
+		z->numa[NUMA_OTHER]++;
+}
+
+enum mark { MARK_LOW, MARK_MIN, MARK_NONE };
+
+/* One pass down the zonelist; with CUMULATIVE_MIN the marks add up. */
+static u32 alloc_pass(struct vm *vm, const struct zonelist *zl, u32 order, u32 flags,
+		      enum mark mark)
+{
+	u32 min = 1u << order;
+	u32 i, pfn;
+
+	for (i = 0; i < zl->nr; i++) {
+		struct zone *z = &vm->zones[zl->zid[i]];
+		u32 local = mark == MARK_LOW ? z->pages_low :
+			    mark == MARK_MIN ? z->pages_min :
+					       0;
+
+		if (!(vm->rules & VM_RULE_CUMULATIVE_MIN))
+			min = 1u << order;
+		min += local;
+		if (mark != MARK_NONE && z->item[NR_FREE] < min &&
+		    !(flags & VM_ALLOC_NOWAIT && z->item[NR_FREE] >= z->pages_high))
+			continue;
+		pfn = buffered_rmqueue(vm, z, order, flags);
+		if (pfn == NONE)
+			continue;
+		zone_statistics(vm, zl, z);
+		vm->event[EV_PGALLOC] += 1u << order;
+		return pfn;
+	}
+	return NONE;
+}
+
+static void wake_kswapds(struct vm *vm, const struct zonelist *zl)
+{
+	u32 i;
+
+	for (i = 0; i < zl->nr; i++) {
+		struct zone *z = &vm->zones[zl->zid[i]];
+
+		if (z->item[NR_FREE] <= z->pages_low)
+			vm->wakeups |= 1ull << (z->nid & 63);
+	}
+}
+
+/* Steps 1 to 6 of __alloc_pages(); the waiting rest is the caller's. */
+u32 vm_alloc_page(struct vm *vm, u32 cls, u32 order, u32 flags)
+{
+	u32 nid = vm->cpu_node[vm->cpu];
+	const struct zonelist *zl = &vm->zonelists[nid * VM_NR_CLASSES + cls];
+	u32 pfn;
+
+	pfn = alloc_pass(vm, zl, order, flags, MARK_LOW);
+	if (pfn != NONE)
+		return pfn;
+	wake_kswapds(vm, zl);
+	pfn = alloc_pass(vm, zl, order, flags, MARK_MIN);
+	if (pfn == NONE && flags & VM_ALLOC_MEMALLOC)
+		pfn = alloc_pass(vm, zl, order, flags, MARK_NONE);
+	if (pfn == NONE) {
+		vm->need.cls = cls;
+		vm->need.order = order;
+	}
+	return pfn;
+}
+
+u32 vm_alloc_user(struct vm *vm, u32 flags)
+{
+	u32 pfn = vm_alloc_page(vm, VM_CLASS_HOTREMOVABLE, 0, flags);
+
+	if (pfn != NONE)
+		vm->pages[pfn] = (struct page){ .flags = VM_T_USER };
+	return pfn;
+}
+
+static u32 kind_item(u32 kind)
+{
+	static const u32 item[VM_NR_KERNEL_KINDS] = {
+		NR_KERNEL_OTHER,
+		NR_RADIX,
+		NR_SHMEMDIR,
+		NR_PAGETABLE,
+	};
+
+	return item[kind];
+}
+
+static void make_kernel(struct vm *vm, u32 pfn, u32 order, u32 kind, u32 owner)
+{
+	u32 i;
+
+	for (i = 0; i < 1u << order; i++)
+		vm->pages[pfn + i] = (struct page){ .flags = VM_T_KERNEL,
+						    .rmap = kind,
+						    .index = owner };
+	page_zone(vm, pfn)->item[kind_item(kind)] += 1u << order;
+}
+
+u32 vm_alloc_kernel(struct vm *vm, u32 kind, u32 owner)
+{
+	u32 pfn = vm_alloc_page(vm, VM_CLASS_NORMAL, 0, 0);
+
+	if (pfn != NONE)
+		make_kernel(vm, pfn, 0, kind, owner);
+	return pfn;
+}
+
+void vm_free_kernel(struct vm *vm, u32 pfn)
+{
+	page_zone(vm, pfn)->item[kind_item(vm->pages[pfn].rmap)]--;
+	vm_free_page(vm, pfn, false);
+}
+
+/* Nothing refers to the page any more; what it held is poisoned. */
+void vm_free_page(struct vm *vm, u32 pfn, bool cold)
+{
+	struct zone *z = page_zone(vm, pfn);
+	u32 which = vm->cpu * 2 + (cold ? PCP_COLD : PCP_HOT);
+	struct pcp *pcp = &z->pcp[which];
+
+	vm->stamps[pfn] = POISON;
+	vm_frame_freed(vm, pfn);
+	vm->pages[pfn] = (struct page){ 0 };
+	if (pcp->count >= pcp->high)
+		free_bulk(vm, z, pcp, pcp->batch);
+	z->item[NR_PCP]++;
+	pcp_push_head(vm, pcp, pfn, which);
+	vm->event[EV_PGFREE]++;
+}
+
+/*
+ * vm_alloc - kernel memory by the block
+ * @cls:   enum vm_class
+ * @order: log2 pages, < VM_MAX_ORDER
+ * @flags: enum vm_alloc_flags
+ * @kind:  enum vm_kernel_kind
+ *
+ * Return: first pfn, or VM_NO_PFN.
+ */
+uint32_t vm_alloc(struct vm *vm, uint32_t cls, uint32_t order, uint32_t flags,
+		  uint32_t kind)
+{
+	u32 pfn;
+
+	if (cls >= VM_NR_CLASSES || order >= VM_MAX_ORDER || kind >= VM_NR_KERNEL_KINDS)
+		return VM_NO_PFN;
+	pfn = vm_alloc_page(vm, cls, order, flags);
+	if (pfn != NONE)
+		make_kernel(vm, pfn, order, kind, 0);
+	return pfn;
+}
+
+static bool is_kernel_block(struct vm *vm, u32 pfn, u32 order)
+{
+	u32 i;
+
+	if (order >= VM_MAX_ORDER || pfn >= vm->max_pfn ||
+	    pfn + (1u << order) > vm->max_pfn || pfn & ((1u << order) - 1))
+		return false;
+	for (i = 0; i < 1u << order; i++)
+		if (page_type(&vm->pages[pfn + i]) != VM_T_KERNEL)
+			return false;
+	return true;
+}
+
+int vm_free(struct vm *vm, uint32_t pfn, uint32_t order)
+{
+	struct zone *z;
+	u32 i;
+
+	if (!is_kernel_block(vm, pfn, order))
+		return -EINVAL;
+	z = page_zone(vm, pfn);
+	z->item[kind_item(vm->pages[pfn].rmap)] -= (1u << order) - (order == 0);
+	if (order == 0) {
+		vm_free_kernel(vm, pfn);
+		return 0;
+	}
+	for (i = 0; i < 1u << order; i++) {
+		vm->pages[pfn + i] = (struct page){ 0 };
+		vm->stamps[pfn + i] = POISON;
+	}
+	z->all_unreclaimable = 0;
+	z->pages_scanned = 0;
+	vm_buddy_free(vm, z, pfn, order);
+	vm->event[EV_PGFREE] += 1u << order;
+	return 0;
+}
+
+/* Every CPU's lists of the zone go back to the buddy lists. */
+void vm_drain_pcp(struct vm *vm, uint32_t zid)
+{
+	struct zone *z;
+	u32 i;
+
+	if (!zone_ok(vm, zid))
+		return;
+	z = &vm->zones[zid];
+	for (i = 0; i < vm->nr_cpus * 2; i++)
+		if (z->pcp[i].count)
+			free_bulk(vm, z, &z->pcp[i], z->pcp[i].count);
+}

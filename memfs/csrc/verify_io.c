@@ -1,0 +1,167 @@
+/*
+ * verify_io.c - swap slots, requests and devices; sums over the whole machine
+ *
+ * Invariants 5 and 7: a page under writeback is in exactly one request, a page
+ * that is read is locked and in exactly one; a slot's references are those of
+ * PTEs and tmpfs slots together.
+ */
+#include "verify.h"
+
+static void check_cached(struct vm *vm, struct report *r, u32 slot)
+{
+	u32 pfn = vm->swap.cache[slot] - 1;
+	const struct page *p = &vm->pages[pfn];
+
+	if (pfn >= vm->max_pfn || page_type(p) != VM_T_USER ||
+	    !(p->flags & PG_SWAPCACHE) || p->index != slot)
+		vm_violation(r, "swap slot %u: page %u is not its own", slot, pfn);
+}
+
+static void swap_end(struct report *r, const struct swap_area *s)
+{
+	const struct totals *t = &r->s->total;
+
+	vm_same(r, t->slots_used, s->used, "swap slots in use, of", s->nr);
+	vm_same(r, t->slots_cached, s->cached, "swap slots with a page, of", s->nr);
+	vm_same(r, t->swapcache, t->slots_cached, "pages in the swap cache, of", s->nr);
+	vm_same(r, t->swap_ptes + t->swap_slots, t->slot_refs, "swap references, of",
+		s->nr);
+}
+
+static void check_cluster(struct report *r, const struct swap_area *s, u32 slot)
+{
+	struct totals *t = &r->s->total;
+
+	if ((slot + 1) % SWAP_CLUSTER && slot + 1 != s->nr)
+		return;
+	vm_same(r, t->cluster_used, s->cluster[slot / SWAP_CLUSTER],
+		"slots in use of swap cluster", slot / SWAP_CLUSTER);
+	t->cluster_used = 0;
+}
+
+bool vm_verify_swap(struct vm *vm, struct report *r)
+{
+	u32 slot = r->v->cursor++;
+	const struct swap_area *s = &vm->swap;
+	struct totals *t = &r->s->total;
+
+	if (slot >= s->nr) {
+		swap_end(r, s);
+		return false;
+	}
+	if (s->map[slot] || s->cache[slot])
+		t->slots_used++;
+	/* Slot 0 holds the header and counts in its cluster. */
+	if (!slot || s->map[slot] || s->cache[slot])
+		t->cluster_used++;
+	t->slot_refs += s->map[slot];
+	if (s->cache[slot]) {
+		t->slots_cached++;
+		check_cached(vm, r, slot);
+	}
+	if (!slot && (s->map[0] || s->cache[0]))
+		vm_violation(r, "swap slot 0 is in use");
+	check_cluster(r, s, slot);
+	return true;
+}
+
+static bool transfer_ok(struct vm *vm, const struct req *rq, u32 i)
+{
+	u32 pfn = rq->pfn[i];
+	const struct page *p = &vm->pages[pfn];
+
+	if (pfn >= vm->max_pfn || page_type(p) != VM_T_USER ||
+	    !(p->flags & (rq->write ? PG_WRITEBACK : PG_LOCKED)))
+		return false;
+	if (rq->mapping == VM_SWAP_MAPPING)
+		return p->flags & PG_SWAPCACHE && p->index == rq->index + i;
+	return p->flags & PG_CACHED &&
+	       vm->rnodes[p->index >> RN_SHIFT].mapping == rq->mapping &&
+	       vm_handle_index(vm, p->index) == rq->index + i;
+}
+
+static void check_req(struct vm *vm, struct report *r, u32 id, u32 dev)
+{
+	const struct req *rq = &vm->reqs[id];
+	u32 i;
+
+	if (rq->dev != dev || !rq->nr || rq->nr > REQ_PAGES || rq->write > 1) {
+		vm_violation(r, "request %u: %u pages, device %u", id, rq->nr, rq->dev);
+		return;
+	}
+	for (i = 0; i < rq->nr; i++)
+		if (!transfer_ok(vm, rq, i))
+			vm_violation(r, "request %u: page %u is not in transfer", id,
+				     rq->pfn[i]);
+	r->s->total.requests++;
+	r->s->total.queued[rq->write]++;
+	if (rq->write)
+		r->s->total.io_write += rq->nr;
+	else
+		r->s->total.io_read += rq->nr;
+}
+
+static void check_fifo(struct vm *vm, struct report *r, u32 dev, const struct fifo *f)
+{
+	u32 at, last = NONE, seen = 0;
+
+	for (at = f->head; at != NONE; at = vm->reqs[at].next) {
+		if (at >= vm->nr_reqs || seen++ == vm->nr_reqs) {
+			vm_violation(r, "device %u: bad link %u", dev, at);
+			return;
+		}
+		check_req(vm, r, at, dev);
+		last = at;
+	}
+	if (last != f->tail)
+		vm_violation(r, "device %u: last request %u, tail %u", dev, last,
+			     f->tail);
+}
+
+/* At most some thousand requests: a device is one item. */
+bool vm_verify_dev(struct vm *vm, struct report *r)
+{
+	u32 dev = r->v->cursor++;
+	const struct dev *d = &vm->dev[dev];
+
+	if (dev >= VM_NR_DEVS)
+		return false;
+	r->s->total.queued[0] = r->s->total.queued[1] = 0;
+	check_fifo(vm, r, dev, &d->queued);
+	check_fifo(vm, r, dev, &d->started);
+	vm_same(r, r->s->total.queued[0], d->count[0], "reads of device", dev);
+	vm_same(r, r->s->total.queued[1], d->count[1], "writes of device", dev);
+	return true;
+}
+
+static u32 free_requests(struct vm *vm)
+{
+	u32 at, nr = 0;
+
+	for (at = vm->free_req; at < vm->nr_reqs && nr < vm->nr_reqs;
+	     at = vm->reqs[at].next)
+		nr++;
+	return nr;
+}
+
+/* What two phases found must agree. */
+bool vm_verify_totals(struct vm *vm, struct report *r)
+{
+	const struct totals *t = &r->s->total;
+
+	if (r->v->cursor++)
+		return false;
+	vm_same(r, t->io_write, t->writeback, "pages in write requests", 0);
+	vm_same(r, t->io_read, t->reading, "pages in read requests", 0);
+	vm_same(r, t->requests + free_requests(vm), vm->nr_reqs, "requests", 0);
+	vm_same(r, t->ptes, t->present, "PTEs that pages name, of all present", 0);
+	vm_same(r, t->cached, t->in_tree, "pages named by index slots", 0);
+	vm_same(r, t->slabs, t->kernel_slabs, "pages of index nodes", 0);
+	vm_same(r, t->tables, t->kernel_tables, "pages of page tables", 0);
+	if (!r->v->violations) {
+		vm_same(r, t->tree_nodes, t->mapping_nodes, "index nodes of mappings",
+			0);
+		vm_same(r, t->vmas, t->vmas_of_mappings, "areas of mappings", 0);
+	}
+	return true;
+}

@@ -1,0 +1,506 @@
+/*
+ * vm_int.h - the machine as the C core sees it
+ *
+ * Arrays without pointers: links are 32-bit pfns and indexes, so that a state
+ * can be compared and hashed. All-zero memory means "free, never touched":
+ * boot touches nothing that is not used.
+ *
+ *	page	what a frame is, 16 bytes
+ *	zone	buddy lists, per-CPU lists, two LRU rings, counters
+ *	seg	1024 places of an LRU ring
+ *	rnode	64 slots of a page-cache index, with dirty and writeback tags
+ *	mapping	an inode's page cache
+ *	ptb	a page table of 1024 entries that knows its area
+ *	vma, mm	areas and address spaces of modelled tasks
+ *	req, dev transfers and the devices that do them
+ */
+#ifndef VM_INT_H
+#define VM_INT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "memfs.h"
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+
+#define PAGE_SHIFT 12
+#define PAGE_SIZE 4096u
+#define NONE 0xffffffffu
+#define POISON 0x5a5aa5a5u
+#define POISON_BYTE 0x5a
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define min_t(type, a, b) ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
+#define max_t(type, a, b) ((type)(a) > (type)(b) ? (type)(a) : (type)(b))
+
+/*
+ * flags: type 0-3, PG_* 4-23, extra references (or a block's order) 24-27,
+ * rmap kind 28-29.
+ */
+struct page {
+	u32 flags;
+	u32 pos;   /* LRU: segment << 10 | place; buddy: next; pcp, pagevec: place */
+	u32 rmap;  /* PTE handle or chain; buddy: prev; kernel: kind */
+	u32 index; /* page cache: node << 6 | slot; swap cache: slot; kernel: owner */
+};
+
+_Static_assert(sizeof(struct page) == 16, "a page is 16 bytes");
+
+#define TYPE_MASK 15u
+#define EXTRA_SHIFT 24
+#define EXTRA_ONE (1u << EXTRA_SHIFT)
+#define EXTRA_MASK (15u << EXTRA_SHIFT)
+#define RMAP_SHIFT 28
+#define RMAP_MASK (3u << RMAP_SHIFT)
+#define RMAP_NONE 0u
+#define RMAP_SINGLE (1u << RMAP_SHIFT)
+#define RMAP_CHAIN (2u << RMAP_SHIFT)
+
+static inline u32 page_type(const struct page *p)
+{
+	return p->flags & TYPE_MASK;
+}
+
+static inline u32 page_extra(const struct page *p)
+{
+	return (p->flags & EXTRA_MASK) >> EXTRA_SHIFT;
+}
+
+static inline bool page_mapped(const struct page *p)
+{
+	return (p->flags & RMAP_MASK) != RMAP_NONE;
+}
+
+/* In a tree or in the swap cache: what 2.6 calls page->mapping != NULL. */
+#define PG_CACHED (1u << 23)
+
+static inline bool page_cached(const struct page *p)
+{
+	return (p->flags & (PG_CACHED | PG_SWAPCACHE)) != 0;
+}
+
+/* ---- LRU rings ---- */
+#define SEG_SHIFT 10
+#define SEG_SIZE (1u << SEG_SHIFT)
+
+struct seg {
+	u32 next;   /* towards the head */
+	u32 prev;   /* towards the tail */
+	u32 lo, hi; /* used places: lo <= place < hi */
+	u32 live;
+	u32 slot[SEG_SIZE]; /* pfn or NONE, a tombstone */
+};
+
+struct lru {
+	u32 head, tail; /* segments */
+	u32 nr;
+};
+
+enum { LRU_INACTIVE = 0, LRU_ACTIVE = 1 };
+
+/* ---- per-CPU lists ---- */
+#define PCP_RING 1024u
+#define MAX_CPUS 64u
+#define PAGEVEC 16u
+
+struct pcp {
+	u32 count, low, high, batch;
+	u32 head; /* ring place of the newest */
+	u32 ring[PCP_RING];
+};
+
+enum { PCP_HOT = 0, PCP_COLD = 1 };
+
+struct pagevec {
+	u32 nr;
+	u32 pfn[PAGEVEC];
+};
+
+/* ---- zones ---- */
+struct free_area {
+	u32 head;
+	u32 nr;
+};
+
+struct zone {
+	u32 populated, open;
+	u32 nid, type, zid;
+	u32 start, spanned, present, managed;
+	u32 pages_min, pages_low, pages_high;
+	u32 all_unreclaimable;
+	u64 pages_scanned;
+	u32 virgin; /* order-10 blocks that were never taken, from the start */
+	struct free_area area[VM_MAX_ORDER];
+	struct lru lru[2];
+	u32 item[NR_ZONE_ITEMS];
+	u64 numa[NR_NUMA_ITEMS];
+	struct pcp *pcp; /* [cpu * 2 + PCP_HOT or PCP_COLD] */
+};
+
+#define ZONELIST_MAX 64u
+struct zonelist {
+	u32 nr;
+	u32 zid[ZONELIST_MAX];
+};
+
+/* ---- page-cache index ---- */
+#define RN_SHIFT 6
+#define RN_SLOTS 64u
+#define RN_PER_SLAB 14u
+#define SLOT_SWAP 0x80000000u /* the rest is a swap slot */
+
+struct rnode {
+	u32 slot[RN_SLOTS]; /* 0, pfn + 1, SLOT_SWAP | slot; inner: node + 1 */
+	u64 dirty, wb;
+	u32 parent; /* node << 6 | slot, or NONE */
+	u32 mapping;
+	u32 base; /* index of its first page >> 6 (leaves); inner: of its first leaf */
+	u16 count;
+	u8 height; /* 0: leaf */
+	u8 kind;   /* enum vm_kernel_kind */
+};
+
+/* A page of 14 index nodes. */
+struct slab {
+	u32 pfn;
+	u32 next, prev; /* list of slabs with room */
+	u16 used;	/* bit mask of nodes in use */
+	u8 kind;
+	u8 live;
+};
+
+struct node_pool {
+	u32 nr;
+	u32 id[2 * 6]; /* a root of height 1 that grows to 6 needs 10 */
+};
+
+struct mapping {
+	u32 used, kind;
+	u32 root;	     /* node + 1, or 0 */
+	u32 height;	     /* of the root */
+	u32 leaf, leaf_base; /* the leaf used last, or NONE */
+	u32 nrpages, nr_dirty, nr_writeback, nr_locked, nr_swapped, nr_vmas, nr_nodes;
+	u32 error;
+	int fd;
+	u64 size; /* bytes */
+};
+
+/* ---- tasks ---- */
+#define PTE_PRESENT 0x80000000u
+#define PTE_ACCESSED 0x40000000u
+#define PTE_DIRTY 0x20000000u
+#define PTE_WRITE 0x10000000u
+#define PTE_PFN 0x0fffffffu
+#define PTE_TYPE 0x70000000u /* not present: what the value means */
+#define PTE_NONE 0u
+#define PTE_SWAP 0x10000000u
+#define PTE_ZERO 0x40000000u /* reads of anonymous memory never written */
+
+#define PTB_SHIFT 10
+#define PTB_SIZE (1u << PTB_SHIFT)
+
+struct ptb {
+	u32 vma;
+	u32 base; /* first page of the area that it covers */
+	u32 pfn;  /* the kernel page that it occupies */
+	u32 live; /* entries that are not PTE_NONE */
+};
+
+struct vma {
+	u32 used, mm, flags, mapping, pgoff, nr;
+	u32 next;   /* of the same mm */
+	u32 cursor; /* munmap: pages done */
+	u64 vpn;
+	u32 nr_ptb;
+	u32 *ptb; /* page tables, NONE where there is none */
+};
+
+struct mm {
+	u32 used, stamp, vmas;
+	u32 rss, anon_rss, swap, page_tables, nr_vmas;
+	u64 total_vm, minflt, majflt;
+};
+
+#define CHAIN_PTES 6u
+struct chain {
+	u32 next;
+	u32 nr; /* head block: PTEs of the whole chain */
+	u32 pte[CHAIN_PTES];
+};
+
+/* ---- swap ---- */
+#define SWAP_CLUSTER 256u
+struct swap_area {
+	u32 nr; /* slots; slot 0 is never given out */
+	u32 used, cached;
+	u32 hint, cluster_left;
+	u16 *map;   /* references by PTEs and tmpfs slots */
+	u32 *cache; /* pfn + 1 of the swap cache page, or 0 */
+	u32 *stamp;
+	u16 *cluster; /* used slots of each cluster */
+	u8 *bytes;
+	u8 *has_bytes; /* the slot holds 4 KiB of tmpfs, not a stamp */
+	int fd;
+};
+
+/* ---- devices ---- */
+#define REQ_PAGES 32u
+#define REQ_HASH 1024u
+
+struct req {
+	u32 dev, write, nr, mapping;
+	u32 index; /* file index or swap slot of the first page */
+	u32 next;
+	u64 due;
+	u32 error;
+	u32 pfn[REQ_PAGES];
+};
+
+struct fifo {
+	u32 head, tail;
+};
+
+struct dev {
+	struct vm_dev_conf conf;
+	struct vm_dev_stat stat;
+	struct fifo queued, started;
+	u64 busy_until;
+	u32 count[2], full[2]; /* [write] */
+	u32 congested;
+	u32 fault[2];
+	u32 hash[2][REQ_HASH]; /* by end, request + 1: back merges */
+};
+
+/* ---- the machine ---- */
+struct arena { /* a sparse array of the host's memory */
+	void *mem;
+	size_t bytes;
+};
+
+struct vm {
+	struct vm_config conf;
+	u32 max_pfn, nr_zones, nr_nodes, nr_cpus;
+	u32 cpu, batch, rules, closed_rules;
+	u64 now, horizon, completions, wakeups, touch_ns;
+	struct vm_need need;
+	u64 event[NR_EVENTS];
+
+	struct page *pages;
+	u32 *stamps;
+	u8 *frames;
+	u64 *resident, *spilled;
+	u64 nr_resident, nr_spilled, nr_dropped, nr_returned, host_limit;
+	u32 host_hand, trim_hand;
+	u64 nr_idle; /* resident frames that were freed, at most */
+	int spill_fd;
+
+	u16 *sect_zid; /* per 2048 pages; 0xffff: cut by a zone's edge */
+	struct zone *zones;
+	struct zonelist *zonelists; /* [nid * VM_NR_CLASSES + class] */
+	u32 cpu_node[MAX_CPUS];
+	u32 *distance;
+	struct pagevec pv[MAX_CPUS][2];
+
+	struct seg *segs;
+	u32 max_segs, nr_segs, free_seg;
+
+	struct rnode *rnodes;
+	struct slab *slabs;
+	u32 max_slabs, nr_slabs, free_slab;
+	u32 partial[VM_NR_KERNEL_KINDS];
+	struct node_pool pool[VM_NR_KERNEL_KINDS];
+
+	struct mapping *mappings;
+	u32 max_mappings, nr_mappings, free_mapping;
+
+	struct ptb *ptbs;
+	u32 *ptes;
+	u32 max_ptbs, nr_ptbs, free_ptb;
+	struct vma *vmas;
+	u32 max_vmas, nr_vmas;
+	struct mm *mms;
+	u32 max_mms, nr_mms;
+	struct chain *chains;
+	u32 max_chains, nr_chains, free_chain, used_chains;
+
+	struct swap_area swap;
+	struct dev dev[VM_NR_DEVS];
+	struct req *reqs;
+	u32 max_reqs, nr_reqs, free_req;
+
+	struct arena arenas[48];
+	u32 nr_arenas;
+};
+
+/* boot.c */
+void *vm_arena(struct vm *vm, size_t bytes);
+struct zone *vm_zone_slow(struct vm *vm, u32 pfn);
+
+static inline struct zone *page_zone(struct vm *vm, u32 pfn)
+{
+	u16 zid = vm->sect_zid[pfn >> 11];
+
+	return zid == 0xffff ? vm_zone_slow(vm, pfn) : &vm->zones[zid];
+}
+
+static inline bool zone_ok(struct vm *vm, u32 zid)
+{
+	return zid < vm->nr_zones && vm->zones[zid].populated;
+}
+
+/* 2.6's count, derived: cache + buffers + PTEs + extra (page-layout.md). */
+u32 vm_mapcount(struct vm *vm, const struct page *p);
+
+/* buddy.c */
+void vm_buddy_init(struct vm *vm, struct zone *z);
+u32 vm_rmqueue(struct vm *vm, struct zone *z, u32 order);
+void vm_buddy_free(struct vm *vm, struct zone *z, u32 pfn, u32 order);
+u32 vm_area_nr(const struct zone *z, u32 order);
+
+/* pcp.c */
+u32 vm_alloc_page(struct vm *vm, u32 cls, u32 order,
+		  u32 flags); /* type 0 pages; VM_NO_PFN: vm->need is set */
+u32 vm_alloc_user(struct vm *vm, u32 flags);		 /* type VM_T_USER */
+u32 vm_alloc_kernel(struct vm *vm, u32 kind, u32 owner); /* type VM_T_KERNEL */
+void vm_free_kernel(struct vm *vm, u32 pfn);
+void vm_free_page(struct vm *vm, u32 pfn, bool cold); /* order 0, nothing left on it */
+
+/* lru.c */
+void vm_lru_add(struct vm *vm, struct zone *z, u32 pfn, u32 active);
+void vm_lru_add_tail(struct vm *vm, struct zone *z, u32 pfn, u32 active);
+void vm_lru_del(struct vm *vm, struct zone *z, u32 pfn);
+u32 vm_lru_pop(struct vm *vm,
+	       struct lru *lru); /* oldest pfn; the page is not touched */
+u32 vm_lru_peek(struct vm *vm, const struct lru *lru, u32 ahead);
+void vm_lru_cache_add(struct vm *vm, u32 pfn, u32 active); /* through the pagevec */
+void vm_lru_drain_cpu(struct vm *vm, u32 cpu);
+void vm_mark_accessed(struct vm *vm, u32 pfn);
+void vm_put_page(struct vm *vm, u32 pfn,
+		 bool cold); /* frees it if nothing refers to it */
+void vm_rotate_reclaimable(struct vm *vm, u32 pfn);
+
+/* radix.c */
+struct page *vm_tree_page(struct vm *vm, struct mapping *m, u32 index,
+			  u32 *slot); /* NULL; *slot is the raw value */
+int vm_tree_reserve(struct vm *vm, struct mapping *m, u32 index); /* 0 or VM_NOMEM */
+u32 vm_tree_insert(struct vm *vm, struct mapping *m, u32 index,
+		   u32 value); /* handle; after reserve */
+void vm_tree_delete(struct vm *vm, u32 handle);
+void vm_tree_tag(struct vm *vm, u32 handle, u32 wb, bool set);
+bool vm_tree_next(struct vm *vm, struct mapping *m, u32 *index,
+		  u32 *handle); /* next used slot at or after *index */
+bool vm_tree_next_dirty(struct vm *vm, struct mapping *m, u32 *index, u32 *handle);
+
+static inline u32 *vm_slot(struct vm *vm, u32 handle)
+{
+	return &vm->rnodes[handle >> RN_SHIFT].slot[handle & (RN_SLOTS - 1)];
+}
+
+static inline u32 vm_handle_index(struct vm *vm, u32 handle)
+{
+	return vm->rnodes[handle >> RN_SHIFT].base << RN_SHIFT |
+	       (handle & (RN_SLOTS - 1));
+}
+
+static inline struct mapping *vm_handle_mapping(struct vm *vm, u32 handle)
+{
+	return &vm->mappings[vm->rnodes[handle >> RN_SHIFT].mapping];
+}
+
+/* filemap.c */
+void vm_cache_remove(struct vm *vm, u32 pfn); /* out of its tree; the page stays */
+int vm_find_page(struct vm *vm, struct mapping *m, u32 index, u32 *pfn);
+int vm_shm_to_swap(struct vm *vm, u32 pfn);
+int vm_shm_new_page(struct vm *vm, struct mapping *m, u32 index, u32 *pfn);
+void vm_set_dirty(struct vm *vm, u32 pfn);
+void vm_clear_dirty(struct vm *vm, u32 pfn);
+
+/* rmap.c */
+int vm_rmap_add(struct vm *vm, u32 pfn, u32 pte); /* 0 or VM_NOMEM */
+void vm_rmap_del(struct vm *vm, u32 pfn, u32 pte);
+u32 vm_rmap_pte(struct vm *vm, const struct page *p,
+		u32 n); /* n-th PTE handle or NONE */
+u32 vm_page_referenced(struct vm *vm, u32 pfn);
+enum { UNMAP_SUCCESS = 0, UNMAP_FAIL, UNMAP_MLOCKED };
+int vm_try_to_unmap(struct vm *vm, u32 pfn);
+void vm_pte_clear(struct vm *vm, u32 pte,
+		  u32 value); /* a present PTE becomes value; the page stays */
+void vm_unmap_file_page(struct vm *vm, u32 pfn); /* truncation: every PTE goes */
+
+/* swap.c */
+u32 vm_swap_alloc(struct vm *vm);	       /* slot or NONE */
+void vm_swap_free(struct vm *vm, u32 slot);    /* drops one reference */
+void vm_swap_release(struct vm *vm, u32 slot); /* frees the slot if nobody has it */
+int vm_swap_cache_add(struct vm *vm, u32 pfn, u32 slot);
+void vm_swap_cache_del(struct vm *vm, u32 pfn);
+
+/* disk.c */
+int vm_submit(struct vm *vm, u32 dev, bool write, u32 mapping, u32 index,
+	      u32 pfn); /* VM_DONE or VM_WAIT */
+bool vm_dev_room(struct vm *vm, u32 dev, bool write);
+int vm_wait_room(
+	struct vm *vm, u32 dev,
+	bool write); /* VM_DONE or VM_WAIT, moving the clock up to the horizon */
+int vm_writepage(struct vm *vm, u32 pfn,
+		 bool reclaim); /* VM_DONE: under writeback; VM_WAIT: queue full */
+
+/* frames.c */
+u8 *vm_frame(struct vm *vm,
+	     u32 pfn); /* bytes of a page that has some; NULL: host error */
+u8 *vm_frame_new(struct vm *vm, u32 pfn); /* about to be written whole */
+u8 *vm_frame_zero(struct vm *vm, u32 pfn);
+void vm_frame_freed(struct vm *vm, u32 pfn);
+void vm_frames_settle(struct vm *vm);
+
+static inline bool bit_test(const u64 *map, u32 n)
+{
+	return map[n >> 6] >> (n & 63) & 1;
+}
+
+static inline void bit_set(u64 *map, u32 n)
+{
+	map[n >> 6] |= 1ull << (n & 63);
+}
+
+static inline void bit_clear(u64 *map, u32 n)
+{
+	map[n >> 6] &= ~(1ull << (n & 63));
+}
+
+static inline u64 vm_mix(u64 x)
+{
+	x ^= x >> 30;
+	x *= 0xbf58476d1ce4e5b9ull;
+	x ^= x >> 27;
+	x *= 0x94d049bb133111ebull;
+	return x ^ x >> 31;
+}
+
+/* What a task's page holds once it has been written. Never 0, never POISON. */
+static inline u32 vm_stamp_of(u32 mm_stamp, u64 vpn)
+{
+	return (u32)vm_mix((u64)mm_stamp << 32 ^ vpn) | 1u << 31;
+}
+
+#ifdef CONFIG_DEBUG_VM
+#define VM_BUG_ON(cond)                   \
+	do {                              \
+		if (cond)                 \
+			__builtin_trap(); \
+	} while (0)
+#else
+#define VM_BUG_ON(cond)             \
+	do {                        \
+		(void)sizeof(cond); \
+	} while (0)
+#endif
+
+#define prefetch(p) __builtin_prefetch(p)
+#define prefetchw(p) __builtin_prefetch(p, 1)
+
+#endif

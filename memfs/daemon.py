@@ -1,0 +1,325 @@
+"""The life of a mount: checks, detaching, readiness, signals, the end.
+
+``mount`` runs the whole daemon, ``umount`` ends one. What is mounted comes from a
+factory, so nothing here knows the model: a ``Mount`` has a tree, a pump, and a
+``shutdown`` that writes everything back.
+
+One daemon a mount point and one a files directory: both are held by flock(2),
+which the kernel lets go of however a daemon ends. A mount whose daemon was killed
+is detached before a new one is made.
+
+IMPORTANT: after the mount is there, this process must not look at anything below
+it, nor have its working directory, its log or its core files there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import functools
+import gc
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import trio
+
+from memfs import mountpoints
+from memfs.mountpoints import MountError
+from memfs.tree import Dir
+
+if TYPE_CHECKING:
+    from memfs.background import Pump
+    from memfs.fuse import Session
+
+log = logging.getLogger(__name__)
+
+READY = b"READY\n"
+
+END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+# Requests that are still being answered when the mount ends get this long, s.
+GRACE_S = 5.0
+
+
+@dataclass
+class DaemonOptions:
+    """What the daemon needs to know.
+
+    Attributes:
+        mountpoint: a directory.
+        files: the directory that nobody else may have; None: none.
+        fuse: words for libfuse, as after -o.
+        foreground: stay attached, log to stderr.
+        ready_fd: READY and a newline are written here when the mount answers.
+        source: what /proc/mounts shows in its first column.
+        settings: the factory's, not looked at here.
+    """
+
+    mountpoint: Path
+    files: Path | None = None
+    fuse: Sequence[str] = ()
+    foreground: bool = False
+    ready_fd: int | None = None
+    source: str = "memfs"
+    settings: dict[str, object] = field(default_factory=dict)
+
+
+class Mount(Protocol):
+    """What a factory makes.
+
+    ``sync`` writes everything back while requests are still served. ``shutdown``
+    does so when the mount is gone and nothing can come any more, and ends it.
+
+    Attributes:
+        shim_missing: set by the daemon: what libfuse could not be made to do.
+        watcher: set by the daemon: calls back when a process ends; what it
+            returns takes that back.
+    """
+
+    root: Dir
+    pump: Pump
+    shim_missing: tuple[str, ...]
+    watcher: Callable[[int, Callable[[], None]], Callable[[], None]] | None
+
+    async def sync(self) -> None: ...
+    async def shutdown(self) -> None: ...
+
+
+Factory = Callable[[DaemonOptions], Mount]
+
+
+def mount(options: DaemonOptions, make_mount: Factory) -> int:
+    """Mount and serve.
+
+    Returns:
+        0: detached, the mount answers; or, in the foreground, it has ended. The
+        process that serves a detached mount never returns from here.
+
+    Raises:
+        MountError: one sentence: what was asked, what was found.
+    """
+    point = mountpoints.check(options.mountpoint)
+    with contextlib.ExitStack() as locks:
+        keep = [locks.enter_context(mountpoints.lock_mountpoint(point))]
+        if options.files is not None:
+            keep.append(locks.enter_context(mountpoints.lock_directory(options.files)))
+        daemon = _Daemon(options, point, make_mount)
+        if options.foreground:
+            daemon.run()
+            return 0
+        return _detached(daemon, keep)
+
+
+def umount(
+    mountpoint: Path | str, lazy: bool = False, timeout_s: float = 600.0
+) -> None:
+    """Unmount and wait for the end of the daemon, which writes everything back.
+
+    Raises:
+        MountError: not a mount of memfs; busy, then with the pids that hold it; or
+            the daemon did not end.
+    """
+    mountpoints.unmount(Path(mountpoint), lazy, timeout_s)
+
+
+def _detached(daemon: _Daemon, keep: list[int]) -> int:
+    """Fork, and wait for the child's word: READY, or a sentence.
+
+    Args:
+        keep: descriptors that the daemon must hold on to.
+    """
+    receive, send = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.fork() == 0:
+        _child(daemon, send, [*keep, send])
+    os.close(send)
+    with open(receive, "rb") as pipe:
+        said = pipe.read()
+    if said == READY:
+        return 0
+    why = said.decode(errors="replace").strip()
+    raise MountError(why or f"{daemon.point}: the daemon ended before it was ready")
+
+
+def _child(daemon: _Daemon, send: int, keep: list[int]) -> None:
+    """The daemon's process. Leaves by _exit: what is above belongs to the parent."""
+    status = 1
+    try:
+        daemon.tell_fd = send
+        _detach(daemon, keep)
+        daemon.run()
+        status = 0
+    except MountError as exc:
+        daemon.tell(str(exc).encode())
+    except BaseException as exc:
+        log.critical("the daemon of %s ends", daemon.point, exc_info=True)
+        daemon.tell(f"{daemon.point}: {type(exc).__name__}: {exc}".encode())
+    finally:
+        logging.shutdown()
+        os._exit(status)
+
+
+def _detach(daemon: _Daemon, keep: list[int]) -> None:
+    """Leave the session, the terminal, the directory and the files of the caller."""
+    os.setsid()
+    os.chdir("/")
+    if daemon.options.ready_fd is not None:
+        keep = [*keep, daemon.options.ready_fd]
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1):
+        os.dup2(null, fd)
+    # libfuse and the interpreter say their last words where the log goes.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    os.dup2(os.open(mountpoints.log_path(daemon.point), flags, 0o600), 2)
+    last = 2
+    for fd in [*sorted(keep), os.sysconf("SC_OPEN_MAX")]:
+        os.closerange(last + 1, fd)
+        last = max(fd, 2)
+    _log_to_stderr()
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(
+        level=os.environ.get("MEMFS_LOG", "INFO").upper(),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+
+
+class _Daemon:
+    """One mount, from the factory to the end of the process."""
+
+    def __init__(self, options: DaemonOptions, point: Path, make: Factory) -> None:
+        self.options = options
+        self.point = point
+        self.tell_fd: int | None = None
+        self._make = make
+
+    def run(self) -> None:
+        if self.options.foreground:
+            _log_to_stderr()
+        mountpoints.note_owner(self.point)
+        # Modes of new files arrive with their callers' umask applied.
+        os.umask(0)
+        # For whoever asks what a daemon is doing: its stack, in the log.
+        faulthandler.register(signal.SIGUSR1, all_threads=True)
+        trio.run(self._main)
+
+    def tell(self, words: bytes) -> None:
+        """To the parent, once."""
+        if self.tell_fd is not None:
+            os.write(self.tell_fd, words)
+            os.close(self.tell_fd)
+            self.tell_fd = None
+
+    async def _main(self) -> None:
+        with trio.open_signal_receiver(*END_SIGNALS) as signals:
+            made = self._made()
+            session = self._open(made)
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(made.pump.serve)
+                    nursery.start_soon(self._end_on_signal, signals, session, made)
+                    nursery.start_soon(self._note_hooks, session, made)
+                    made.watcher = functools.partial(_watch_process, nursery)
+                    self._say_ready()
+                    await session.serve()
+                    await made.shutdown()
+                    nursery.cancel_scope.cancel()
+            finally:
+                session.close(unmount=True)
+        log.info("the mount on %s has ended", self.point)
+
+    def _made(self) -> Mount:
+        """What is mounted; a mistake in what was asked for is one sentence."""
+        try:
+            return self._make(self.options)
+        except Exception as exc:
+            if getattr(exc, "errno", None) is None:
+                raise
+            raise MountError(str(exc)) from exc
+
+    def _open(self, made: Mount) -> Session:
+        # pyfuse3 is imported here, after the fork, and by nobody who only asks.
+        from memfs.fuse import SHIM, Session
+
+        # libfuse is handed ASCII; a name that somebody gives replaces ours.
+        source = self.options.source.encode("ascii", "replace").decode()
+        words = [f"fsname={source}", "subtype=memfs", "default_permissions"]
+        options = {
+            word.partition("=")[0]: word for word in [*words, *self.options.fuse]
+        }
+        made.pump.served = SHIM.served
+        try:
+            return Session(made.root, str(self.point), options.values())
+        except RuntimeError as exc:
+            raise MountError(mountpoints.why_not(self.point, exc)) from None
+
+    def _say_ready(self) -> None:
+        """The mount is there: a request that comes now waits for its answer."""
+        log.info("mounted on %s, pid %d", self.point, os.getpid())
+        self.tell(READY)
+        if self.options.ready_fd is not None:
+            os.write(self.options.ready_fd, READY)
+            os.close(self.options.ready_fd)
+        # What is there now stays: it need not be looked through for garbage.
+        gc.collect()
+        gc.freeze()
+
+    async def _note_hooks(self, session: Session, made: Mount) -> None:
+        await session.initialised.wait()
+        missing = session.missing()
+        made.shim_missing = tuple(f"{name}: {form}" for name, form in missing.items())
+        for line in made.shim_missing:
+            log.info("no hook for %s", line)
+
+    async def _end_on_signal(
+        self, signals: AsyncIterator[int], session: Session, made: Mount
+    ) -> None:
+        number = await anext(signals)
+        log.info("%s: writing back and unmounting", signal.Signals(number).name)
+        session.interrupt_all()
+        await self._collect_mapped()
+        await made.sync()
+        # From here on nobody is answered, so nothing that was answered is lost.
+        session.stop()
+        await trio.sleep(GRACE_S)
+        session.abandon()
+
+    async def _collect_mapped(self) -> None:
+        """Have the kernel hand over what was written through shared mappings."""
+        with trio.move_on_after(GRACE_S):
+            command = ["sync", "-f", str(self.point)]
+            await trio.run_process(command, check=False, stderr=subprocess.DEVNULL)
+
+
+def _watch_process(
+    nursery: trio.Nursery, pid: int, gone: Callable[[], None]
+) -> Callable[[], None]:
+    """Have *gone* called when a process ends; the result takes that back."""
+    scope = trio.CancelScope()
+    nursery.start_soon(_await_process, scope, pid, gone)
+    return scope.cancel
+
+
+async def _await_process(
+    scope: trio.CancelScope, pid: int, gone: Callable[[], None]
+) -> None:
+    with scope:
+        try:
+            fd = os.pidfd_open(pid)
+        except OSError:
+            gone()
+            return
+        try:
+            await trio.lowlevel.wait_readable(fd)
+        finally:
+            os.close(fd)
+        gone()

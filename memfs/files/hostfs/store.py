@@ -1,0 +1,439 @@
+"""The store of files/: each change of names and attributes goes to the host at once.
+
+All calls are relative to a directory's descriptor and follow no symbolic link.
+Names are bytes. What the host answers is what the caller gets.
+
+What it is not: it waits for nothing and holds no data; see the package for who
+owns sizes and times.
+
+Source: the order "owner, then mode" is that of chown(2), which takes set-ID bits
+away (fs/attr.c, Linux 6.1).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from memfs.files.hostfs import syscalls
+from memfs.files.hostfs.directory import HostDirectory
+from memfs.files.hostfs.fds import (
+    DirectoryFds,
+    FileFds,
+    at,
+    inode_fd_path,
+    raise_limit,
+    share_out,
+)
+from memfs.files.hostfs.file import HostFile
+from memfs.files.hostfs.fill import fill, new_inode
+from memfs.files.hostfs.space import Space
+from memfs.files.paged.inode import Directory, File, Inode, Special
+from memfs.files.paged.names import owner_of_new
+from memfs.files.paged.table import ROOT_INO, InodeTable
+from memfs.tree import Caller, StatFs, TreeError
+
+FILE_FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+CREATE_FLAGS = FILE_FLAGS | os.O_RDWR | os.O_CREAT | os.O_EXCL
+# What opening for writing answers for a file that may still be read.
+NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+class HostStore:
+    """Files below one directory of the host.
+
+    Args:
+        directory: opened and locked; closed with the store.
+        max_fds: descriptors it may use; None: as many as the process may have.
+    """
+
+    kind = "file"
+    forgets = True
+
+    def __init__(self, directory: HostDirectory, max_fds: int | None = None) -> None:
+        self.directory = directory
+        self._max_fds = raise_limit() if max_fds is None else max_fds
+        self._table: InodeTable
+        self._dirs: DirectoryFds
+        self._files: FileFds
+        self._space: Space
+
+    def attach(self, table: InodeTable) -> Directory:
+        st = os.fstat(self.directory.fd)
+        root = Directory(ROOT_INO, st.st_mode, st.st_uid, st.st_gid)
+        fill(root, st)
+        table.add(root, (st.st_dev, st.st_ino))
+        table.hold(root)
+        directories, files = share_out(self._max_fds)
+        self._table = table
+        self._device = st.st_dev
+        self._space = Space(self.directory.fd, self._unwritten)
+        self._dirs = DirectoryFds(root, self.directory.fd, directories)
+        self._files = FileFds(self._open_by_name, self._dirs, files)
+        return root
+
+    # Looking
+
+    def find(self, parent: Directory, name: bytes) -> Inode | None:
+        parent_fd = self._dirs.get(parent)
+        try:
+            st = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        return self._enter(parent_fd, name, st)
+
+    def _enter(
+        self, parent_fd: int, name: bytes, st: os.stat_result, new: bool = False
+    ) -> Inode:
+        """The inode that *st* describes, known or new."""
+        key = (st.st_dev, st.st_ino)
+        known = self._table.by_key(key)
+        if known is not None:
+            if not new and stat.S_IFMT(known.mode) == stat.S_IFMT(st.st_mode):
+                return known
+            self._table.unkey(known)  # it was removed beside the mount
+        wanted = st.st_ino if st.st_dev == self._device else 0
+        inode = new_inode(self._table.number_for(key, wanted), st)
+        if isinstance(inode, Special) and stat.S_ISLNK(st.st_mode):
+            inode.target = os.readlink(name, dir_fd=parent_fd)
+        if isinstance(inode, File):
+            inode.backing = HostFile(inode, self._files)
+        self._table.add(inode, key)
+        return inode
+
+    def names(self, parent: Directory) -> list[bytes]:
+        fd = self._listing_fd(parent)
+        try:
+            return [os.fsencode(name) for name in os.listdir(fd)]
+        finally:
+            os.close(fd)
+
+    def _listing_fd(self, directory: Directory) -> int:
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        parent_fd = self._dirs.get(directory)
+        return self._files.acquire(lambda: os.open(b".", flags, dir_fd=parent_fd))
+
+    # Making
+
+    def create(self, parent: Directory, name: bytes, mode: int, caller: Caller) -> File:
+        mode = stat.S_IMODE(mode)
+        parent_fd = self._dirs.get(parent)
+        fd = self._files.acquire(
+            lambda: os.open(name, CREATE_FLAGS, mode, dir_fd=parent_fd)
+        )
+        try:
+            st = _give_away(fd, os.fstat(fd), owner_of_new(parent, caller), mode)
+            file = self._enter(parent_fd, name, st, new=True)
+        except BaseException:
+            os.close(fd)
+            os.unlink(name, dir_fd=parent_fd)
+            raise
+        assert isinstance(file, File)
+        file.backing.adopt(fd, True)
+        return file
+
+    def mkdir(
+        self, parent: Directory, name: bytes, mode: int, caller: Caller
+    ) -> Directory:
+        mode = stat.S_IMODE(mode) | parent.mode & stat.S_ISGID
+        parent_fd = self._dirs.get(parent)
+        os.mkdir(name, mode, dir_fd=parent_fd)
+        inode = self._made(parent, parent_fd, name, caller, mode)
+        assert isinstance(inode, Directory)
+        return inode
+
+    def mknod(
+        self, parent: Directory, name: bytes, mode: int, rdev: int, caller: Caller
+    ) -> Inode:
+        parent_fd = self._dirs.get(parent)
+        os.mknod(name, mode, rdev, dir_fd=parent_fd)
+        return self._made(parent, parent_fd, name, caller, stat.S_IMODE(mode))
+
+    def symlink(
+        self, parent: Directory, name: bytes, target: bytes, caller: Caller
+    ) -> Inode:
+        parent_fd = self._dirs.get(parent)
+        os.symlink(target, name, dir_fd=parent_fd)
+        return self._made(parent, parent_fd, name, caller, None)
+
+    def _made(
+        self,
+        parent: Directory,
+        parent_fd: int,
+        name: bytes,
+        caller: Caller,
+        mode: int | None,
+    ) -> Inode:
+        """Owner and mode of what was just made; the inode for it."""
+        uid, gid = owner_of_new(parent, caller)
+        st = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
+        if (st.st_uid, st.st_gid) != (uid, gid):
+            _try_chown(name, uid, gid, parent_fd)
+            st = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
+        if mode is not None and stat.S_IMODE(st.st_mode) != mode:
+            os.chmod(name, mode, dir_fd=parent_fd)
+            st = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
+        return self._enter(parent_fd, name, st, new=True)
+
+    def link(self, inode: Inode, parent: Directory, name: bytes) -> None:
+        if not inode.names and isinstance(inode, File):
+            source = inode_fd_path(inode.backing.opened(False))
+            os.link(source, name, dst_dir_fd=self._dirs.get(parent))
+            return
+        old_parent, old_name = at(inode)
+        with self._dirs.two(old_parent, parent) as (old_fd, new_fd):
+            os.link(
+                old_name,
+                name,
+                src_dir_fd=old_fd,
+                dst_dir_fd=new_fd,
+                follow_symlinks=False,
+            )
+
+    # Removing and moving
+
+    def unlink(self, parent: Directory, name: bytes, inode: Inode) -> None:
+        self._keep_open(inode)
+        os.unlink(name, dir_fd=self._dirs.get(parent))
+
+    def rmdir(self, parent: Directory, name: bytes, inode: Directory) -> None:
+        os.rmdir(name, dir_fd=self._dirs.get(parent))
+        self._dirs.drop(inode)
+
+    def rename(
+        self,
+        parent: Directory,
+        name: bytes,
+        new_parent: Directory,
+        new_name: bytes,
+        target: Inode | None,
+        exchange: bool,
+    ) -> None:
+        if target is not None and not exchange:
+            self._keep_open(target)
+        with self._dirs.two(parent, new_parent) as (old_fd, new_fd):
+            if exchange:
+                syscalls.exchange(old_fd, name, new_fd, new_name)
+            else:
+                os.rename(name, new_name, src_dir_fd=old_fd, dst_dir_fd=new_fd)
+        if isinstance(target, Directory) and not exchange:
+            self._dirs.drop(target)
+
+    def _keep_open(self, inode: Inode) -> None:
+        """What is open must have its descriptor before its last known name goes."""
+        if isinstance(inode, File) and inode.nopen and len(inode.names) == 1:
+            inode.backing.opened(False)
+
+    # Attributes
+
+    def chmod(self, inode: Inode, mode: int) -> None:
+        if stat.S_ISLNK(inode.mode):
+            raise TreeError(errno.EOPNOTSUPP)
+        if self._has_fd(inode):
+            os.fchmod(self._fd(inode), mode)
+        else:
+            parent, name = at(inode)
+            os.chmod(name, mode, dir_fd=self._dirs.get(parent))
+
+    def chown(self, inode: Inode, uid: int, gid: int) -> None:
+        if self._has_fd(inode):
+            os.fchown(self._fd(inode), uid, gid)
+        else:
+            parent, name = at(inode)
+            os.chown(
+                name, uid, gid, dir_fd=self._dirs.get(parent), follow_symlinks=False
+            )
+        # The host may have taken set-ID bits away.
+        st = self._stat(inode)
+        inode.mode = stat.S_IFMT(inode.mode) | stat.S_IMODE(st.st_mode)
+
+    def times_changed(self, inode: Inode) -> None:
+        if isinstance(inode, File):
+            inode.times_due = True
+            if self._has_fd(inode):
+                inode.backing.save_times()
+                return
+        times = inode.atime_ns, inode.mtime_ns
+        if self._has_fd(inode):
+            os.utime(self._fd(inode), ns=times)
+        else:
+            parent, name = at(inode)
+            dir_fd = self._dirs.get(parent)
+            os.utime(name, ns=times, dir_fd=dir_fd, follow_symlinks=False)
+        if isinstance(inode, File):
+            inode.times_due = False
+
+    def refresh(self, inode: Inode) -> None:
+        if isinstance(inode, File):
+            inode.backing.count()
+        elif isinstance(inode, Directory) and inode.nlink:
+            fill(inode, os.fstat(self._dirs.get(inode)))
+
+    def _has_fd(self, inode: Inode) -> bool:
+        if isinstance(inode, File):
+            return bool(inode.backing.fd >= 0)
+        return inode.ino == ROOT_INO
+
+    def _fd(self, inode: Inode) -> int:
+        return inode.backing.fd if isinstance(inode, File) else self.directory.fd
+
+    def _stat(self, inode: Inode) -> os.stat_result:
+        if self._has_fd(inode):
+            return os.fstat(self._fd(inode))
+        parent, name = at(inode)
+        return os.stat(name, dir_fd=self._dirs.get(parent), follow_symlinks=False)
+
+    # Open files
+
+    def opened(self, file: File, writes: bool) -> None:
+        file.backing.opened(writes)
+
+    def _open_by_name(self, file: File, writes: bool) -> int:
+        parent, name = at(file)
+        parent_fd = self._dirs.get(parent)
+        try:
+            return os.open(name, FILE_FLAGS | os.O_RDWR, dir_fd=parent_fd)
+        except OSError as error:
+            if error.errno not in NOT_WRITABLE:
+                raise
+            if not writes and error.errno == errno.EROFS:
+                return os.open(name, FILE_FLAGS | os.O_RDONLY, dir_fd=parent_fd)
+        return self._open_as_owner(file, name, parent_fd, writes)
+
+    def _open_as_owner(
+        self, file: File, name: bytes, parent_fd: int, writes: bool
+    ) -> int:
+        """Open what its mode forbids us, but not the caller, whom the kernel checked.
+
+        Not being root, the daemon owns the file or has no business with it.
+        """
+        try:
+            os.chmod(name, 0o600, dir_fd=parent_fd)
+        except PermissionError:
+            flags = FILE_FLAGS | (os.O_RDWR if writes else os.O_RDONLY)
+            return os.open(name, flags, dir_fd=parent_fd)
+        try:
+            return os.open(name, FILE_FLAGS | os.O_RDWR, dir_fd=parent_fd)
+        finally:
+            os.chmod(name, stat.S_IMODE(file.mode), dir_fd=parent_fd)
+
+    def closed(self, file: File) -> None:
+        if not file.backing.try_close():
+            file.backing.save_times()
+
+    def gone(self, inode: Inode) -> None:
+        if isinstance(inode, File):
+            inode.backing.end()
+        elif isinstance(inode, Directory):
+            self._dirs.drop(inode)
+
+    def forgotten(self, inode: Inode) -> None:
+        self.gone(inode)
+
+    def save_times(self, file: File) -> None:
+        file.backing.save_times()
+
+    def dirty_files(self) -> list[File]:
+        return [file for file in self._files.open if not file.nopen]
+
+    # Data
+
+    def reserve(self, file: File, off: int, nbytes: int) -> int:
+        if not self._space.take(nbytes) and not _has_blocks(file, off + nbytes):
+            nbytes = self._space.promise(nbytes)
+        file.backing.recount = True
+        return nbytes
+
+    def _unwritten(self) -> int:
+        """Bytes that the host will need blocks for."""
+        owners: list[HostFile] = [file.backing for file in self._files.open]
+        for owner in owners:
+            owner.count()
+        return sum(owner.unwritten for owner in owners) * 512
+
+    def truncate(self, file: File, size: int) -> None:
+        os.ftruncate(file.backing.opened(True), size)
+        file.backing.recount = True
+
+    def stored(self, file: File, off: int, end: int) -> list[tuple[int, int]]:
+        return [(off, end)] if off < end else []
+
+    def punch(self, file: File, off: int, nbytes: int) -> None:
+        fd = file.backing.opened(True)
+        syscalls.fallocate(fd, syscalls.KEEP_SIZE | syscalls.PUNCH_HOLE, off, nbytes)
+        file.backing.recount = True
+
+    def allocate(self, file: File, off: int, nbytes: int) -> None:
+        fd = file.backing.opened(True)
+        syscalls.fallocate(fd, syscalls.KEEP_SIZE, off, nbytes)
+        file.backing.recount = True
+
+    def seek(self, file: File, off: int, whence: int) -> int:
+        return os.lseek(file.backing.opened(False), off, whence)
+
+    def sync(self, file: File, datasync: bool) -> None:
+        """This may block for long: the one place that a thread could take over."""
+        fd = file.backing.opened(False)
+        if datasync:
+            os.fdatasync(fd)
+        else:
+            os.fsync(fd)
+
+    def sync_directory(self, directory: Directory) -> None:
+        fd = self._listing_fd(directory)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def statfs(self) -> StatFs:
+        st = os.fstatvfs(self.directory.fd)
+        unwritten = self._unwritten() // st.f_frsize
+        return StatFs(
+            st.f_frsize,
+            st.f_blocks,
+            max(st.f_bfree - unwritten, 0),
+            max(st.f_bavail - unwritten, 0),
+            st.f_files,
+            st.f_ffree,
+            st.f_favail,
+            min(st.f_namemax, 255),
+        )
+
+    def close(self, keep: bool) -> None:
+        for file in list(self._files.open):
+            file.backing.end()
+        self._dirs.shrink(len(self._dirs))
+        self.directory.close(keep)
+
+
+def _has_blocks(file: File, end: int) -> bool:
+    """The file has no hole before *end*: it can be overwritten on a full host."""
+    file.backing.count()
+    blocks: int = file.blocks - file.backing.unwritten
+    return end <= file.size <= blocks * 512
+
+
+def _give_away(
+    fd: int, st: os.stat_result, owner: tuple[int, int], mode: int
+) -> os.stat_result:
+    """Owner and mode of a new file, where the host gave others; its stat after."""
+    if (st.st_uid, st.st_gid) != owner:
+        _try_chown(fd, *owner, None)
+        st = os.fstat(fd)
+    if stat.S_IMODE(st.st_mode) != mode:
+        os.fchmod(fd, mode)
+        st = os.fstat(fd)
+    return st
+
+
+def _try_chown(what: bytes | int, uid: int, gid: int, dir_fd: int | None) -> None:
+    """Only root may give files away; for others they stay the daemon's."""
+    try:
+        if isinstance(what, int):
+            os.fchown(what, uid, gid)
+        else:
+            os.chown(what, uid, gid, dir_fd=dir_fd, follow_symlinks=False)
+    except PermissionError:
+        return

@@ -1,0 +1,62 @@
+"""``memhotplug``: the listing of nodes and zones, and where commands are written.
+
+What it is not: the grammar of the commands, which is memfs/commands.py.
+
+Source: va-proc_memhotplug.patch v1.14 (H. Takahashi, LKML 2004-07-14) and the
+listing in T. Iwamoto's mail of 2004-04-06; the form of 2003 for its machine.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from memfs import commands
+
+if TYPE_CHECKING:
+    from memfs.mount import Mount
+    from memfs.tree import Caller, Interrupt
+    from memfs.vm import Zone
+
+
+class Listed(NamedTuple):
+    """A zone as the listing shows it; pages, ``free`` in the buddy lists."""
+
+    name: str
+    zid: int
+    free: int
+    active: int
+    present: int
+
+
+def render(mount: Mount) -> str:
+    """The listing, in the form of the layout's kernel.
+
+    It is read more than all other files together, while a purge runs above all: so
+    it asks for its few figures itself and not for the whole snapshot.
+    """
+    machine = mount.machine
+    listing = machine.rules.listing
+    return "".join(
+        listing(
+            node.nid, node.enabled, node.removable, [_listed(z) for z in node.zones]
+        )
+        for node in machine.nodes.values()
+        if node.plugged
+    )
+
+
+def _listed(zone: Zone) -> Listed:
+    stat = zone.stat()
+    return Listed(zone.name, zone.zid, stat.free, stat.active, stat.present)
+
+
+async def store(
+    mount: Mount, data: bytes, caller: Caller, interrupt: Interrupt
+) -> None:
+    """Carry out one command; returns when its work is done."""
+    command = commands.parse(data)
+    if command is not None:
+        operation = commands.start(mount.machine, command)
+        await mount.run(operation, str(command), interrupt)
+        if mount.settings.paranoid:
+            await mount.validate(interrupt)

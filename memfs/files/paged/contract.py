@@ -1,0 +1,87 @@
+"""What a volume asks of the model: page files, read-ahead state, and the pump.
+
+Protocols only, so that the volumes can be tested on page files made of plain
+bytes. ``memfs.vm.PageFile`` and ``memfs.background.Pump`` fulfil them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+Op = Generator[Any, None, T]
+Buffer = bytes | bytearray | memoryview
+
+# A page index of the model has 31 bits.
+MAX_FILE_BYTES = 2**31 * 4096
+PAGE_SIZE = 4096
+
+
+class FileOwner(Protocol):
+    """What the model asks of whoever a page file belongs to."""
+
+    def need_fd(self) -> int:
+        """Lend a descriptor of the host file, until ``io_idle``."""
+
+    def io_idle(self) -> None:
+        """The descriptor is given back: nothing is dirty or in flight any more."""
+
+    def label(self) -> str:
+        """Name the file in messages."""
+
+
+class PagesStat(Protocol):
+    """Pages of one file, by state."""
+
+    @property
+    def nrpages(self) -> int: ...
+    @property
+    def nr_dirty(self) -> int: ...
+    @property
+    def nr_writeback(self) -> int: ...
+    @property
+    def nr_locked(self) -> int: ...
+    @property
+    def nr_swapped(self) -> int: ...
+
+
+class Pages(Protocol):
+    """A file in the modelled page cache; sizes and offsets are bytes.
+
+    ``*_now`` do their work inline or return None when they would have to wait;
+    the others are operations.
+    """
+
+    @property
+    def size(self) -> int: ...
+    def stat(self) -> PagesStat: ...
+    def read_now(self, off: int, n: int, ra: Any) -> Buffer | None: ...
+    def read(self, off: int, n: int, ra: Any) -> Op[Buffer]: ...
+    def write_now(self, off: int, data: bytes, pid: int) -> int | None: ...
+    def write(self, off: int, data: bytes, pid: int) -> Op[int]: ...
+    def settle(self) -> bool:
+        """Give the descriptor back if nothing can need it."""
+
+    def truncate(self, size: int) -> Op[None]: ...
+    def fsync(self) -> Op[None]: ...
+    def drop(self) -> Op[None]: ...
+
+
+class PageCache(Protocol):
+    """Where page files come from."""
+
+    def create(self, kind: str, owner: FileOwner, size: int) -> Pages: ...
+    def readahead(self) -> Any:
+        """Read-ahead state for one open file."""
+
+
+class Pump(Protocol):
+    """Runs an operation of the model to its end while others go on."""
+
+    async def run(self, op: Op[T], name: str) -> T: ...
+    def tick(self) -> None:
+        """Before an inline step: bring the clock up to date."""
+
+    def poke(self) -> None:
+        """After an inline step: the model may have something to do."""

@@ -1,0 +1,281 @@
+"""Data: reading, writing, truncating and writing back one file.
+
+What is resident is read and written inline; whatever has to wait is an operation
+and goes through the pump. Sizes live in the page file, times in the inode.
+
+Concurrency: while an operation of a file waits, another of the same file may run
+(the kernel serialises writers and truncation of one file, but not readers). So
+nothing here keeps a size across an ``await``.
+
+Source: mm/filemap.c generic_perform_write() and filemap_check_wb_err() for the
+order of things and for who hears of a failed write-out, Linux 6.1.
+"""
+
+from __future__ import annotations
+
+import errno
+import stat
+
+from memfs.files.paged.contract import (
+    MAX_FILE_BYTES,
+    Buffer,
+    Op,
+    PageCache,
+    Pages,
+    Pump,
+    T,
+)
+from memfs.files.paged.handles import OpenFile
+from memfs.files.paged.inode import File
+from memfs.files.paged.store import Store
+from memfs.tree import REQUEST, TreeError
+from memfs.vm.errors import VmError
+
+# What O_DIRECT transfers must be multiples of: a sector, as on ext4.
+SECTOR = 512
+SET_ID = stat.S_ISUID | stat.S_ISGID
+
+SEEK_DATA, SEEK_HOLE = 3, 4
+
+ZEROS = bytes(1 << 20)
+
+KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE = 0x01, 0x02, 0x10
+
+
+class Data:
+    """The data of all files of one volume."""
+
+    def __init__(self, store: Store, cache: PageCache, pump: Pump) -> None:
+        self.store = store
+        self.cache = cache
+        self.pump = pump
+
+    def pages_of(self, file: File) -> Pages:
+        """The page file of *file*, made when it is first wanted."""
+        if file.pages is None:
+            size = file.disk_size
+            file.pages = self.cache.create(self.store.kind, file.backing, size)
+        return file.pages
+
+    # Reading and writing
+
+    async def read(self, handle: OpenFile, off: int, nbytes: int) -> Buffer:
+        """At most *nbytes* from *off*; less only at the end of the file."""
+        file = handle.file
+        if handle.direct:
+            check_sectors(off, nbytes)
+        if off >= file.size or nbytes == 0:
+            return b""
+        pages = file.pages or self.pages_of(file)
+        data = pages.read_now(off, nbytes, handle.ra)
+        if data is None:
+            data = await self.pump.run(pages.read(off, nbytes, handle.ra), "read")
+        else:
+            self.pump.poke()
+        if file.accessed():
+            file.times_due = True
+        return data
+
+    async def write(self, handle: OpenFile, off: int, data: bytes) -> int:
+        """Write as much of *data* as there is room for; return how much.
+
+        Raises:
+            TreeError: EBADF, EINVAL (O_DIRECT), EFBIG, ENOSPC.
+            VmError: ENOMEM when the machine has no page for it, EIO.
+        """
+        file = handle.file
+        if not handle.writes:
+            raise TreeError(errno.EBADF)
+        if handle.direct:
+            check_sectors(off, len(data))
+        if off + len(data) > MAX_FILE_BYTES:
+            if off >= MAX_FILE_BYTES:
+                raise TreeError(errno.EFBIG)
+            data = data[: MAX_FILE_BYTES - off]
+        pages = file.pages or self.pages_of(file)
+        room = self.store.reserve(file, off, len(data))
+        if room < len(data):
+            data = data[:room]
+        if handle.drops_set_id and file.mode & SET_ID:
+            self._drop_set_id(file)
+        self.pump.tick()
+        try:
+            done = pages.write_now(off, data, handle.pid)
+            if done is None:
+                done = await self.pump.run(pages.write(off, data, handle.pid), "write")
+            else:
+                self.pump.poke()
+        finally:
+            # Interrupted, it may have written a part.
+            file.written()
+        return done
+
+    def _drop_set_id(self, file: File) -> None:
+        """A program that somebody wrote to does not run as somebody else any more.
+
+        Source: fs/inode.c file_remove_privs(), Linux 6.1, which FUSE leaves to us.
+        """
+        mode = stat.S_IMODE(file.mode) & ~stat.S_ISUID
+        if mode & stat.S_IXGRP:
+            mode &= ~stat.S_ISGID
+        self.store.chmod(file, mode)
+        file.mode = stat.S_IFREG | mode
+
+    # Size
+
+    async def truncate(self, file: File, size: int) -> None:
+        """Cut or extend *file*.
+
+        What lies above is dropped before the store is cut, so that no write-out
+        can bring it back. If the store refuses, the size is as it was and what was
+        dropped is read again.
+
+        Raises:
+            TreeError: EFBIG. OSError: what the store says.
+        """
+        if size > MAX_FILE_BYTES:
+            raise TreeError(errno.EFBIG)
+        old = file.size
+        if size > old:
+            self.store.truncate(file, size)
+        if file.pages is None:
+            if size <= old:
+                self.store.truncate(file, size)
+            file.disk_size = size
+        else:
+            await self._cut(file, file.pages, size, old)
+        file.written()
+
+    async def _cut(self, file: File, pages: Pages, size: int, old: int) -> None:
+        await self._to_the_end(pages.truncate(size), "truncate")
+        if size > old:
+            return
+        try:
+            self.store.truncate(file, size)
+        except OSError:
+            await self._to_the_end(pages.truncate(old), "truncate")
+            raise
+
+    async def fallocate(self, handle: OpenFile, mode: int, off: int, n: int) -> None:
+        """Allocate, extend, or punch a hole.
+
+        Raises:
+            TreeError: EOPNOTSUPP for the modes that ext4 alone knows, EINVAL,
+                EBADF, EFBIG, ENOSPC.
+        """
+        if not handle.writes:
+            raise TreeError(errno.EBADF)
+        if off < 0 or n <= 0:
+            raise TreeError(errno.EINVAL)
+        if off + n > MAX_FILE_BYTES:
+            raise TreeError(errno.EFBIG)
+        file = handle.file
+        pages = self.pages_of(file)
+        if mode == PUNCH_HOLE | KEEP_SIZE:
+            await self._punch(file, pages, off, n)
+        elif mode in (0, KEEP_SIZE):
+            self.store.allocate(file, off, n)
+            if mode == 0 and off + n > pages.size:
+                self.store.truncate(file, off + n)
+                await self._to_the_end(pages.truncate(off + n), "fallocate")
+        elif mode in (ZERO_RANGE, ZERO_RANGE | KEEP_SIZE):
+            await self._punch(file, pages, off, n)
+            self.store.allocate(file, off, n)
+            if mode == ZERO_RANGE and off + n > pages.size:
+                self.store.truncate(file, off + n)
+                await self._to_the_end(pages.truncate(off + n), "fallocate")
+        else:
+            raise TreeError(errno.EOPNOTSUPP)
+        file.written()
+
+    async def _punch(self, file: File, pages: Pages, off: int, n: int) -> None:
+        """Make a range zero, then give its storage back.
+
+        The zeros go through the pages, so whoever reads meanwhile sees the old
+        bytes or zeros. Write-out comes before the store frees the range, and
+        finds the same zeros there afterwards.
+        """
+        await self._to_the_end(self._zeroing(file, pages, off, n), "punch")
+
+    def _zeroing(self, file: File, pages: Pages, off: int, n: int) -> Op[None]:
+        for start, end in self.store.stored(file, off, min(off + n, pages.size)):
+            for at in range(start, end, len(ZEROS)):
+                yield from pages.write(at, ZEROS[: end - at], 0)
+        yield from pages.fsync()
+        self.store.punch(file, off, n)
+
+    async def seek(self, handle: OpenFile, off: int, whence: int) -> int:
+        """SEEK_DATA and SEEK_HOLE.
+
+        Raises:
+            TreeError: ENXIO at and behind the end of the file; EINVAL.
+        """
+        if whence not in (SEEK_DATA, SEEK_HOLE):
+            raise TreeError(errno.EINVAL)
+        file = handle.file
+        if off < 0 or off >= file.size:
+            raise TreeError(errno.ENXIO)
+        await self.write_out(file)
+        return self.store.seek(file, off, whence)
+
+    # Write-out
+
+    async def write_out(self, file: File) -> None:
+        """Write everything dirty; a failure is noted for the next fsync."""
+        if file.pages is None:
+            return
+        try:
+            await self.pump.run(file.pages.fsync(), "write-out")
+        except VmError as error:
+            file.failed(error.errno)
+
+    async def fsync(self, handle: OpenFile, datasync: bool) -> None:
+        """Make the file survive a crash of the host.
+
+        Raises:
+            TreeError: the errno of a failed write-out that this handle has not
+                reported yet, once.
+        """
+        file = handle.file
+        await self.write_out(file)
+        try:
+            self.store.save_times(file)
+            self.store.sync(file, datasync)
+        except OSError as error:
+            file.failed(error.errno or errno.EIO)
+        if handle.error_seq != file.error_seq:
+            handle.error_seq = file.error_seq
+            raise TreeError(file.error, "an earlier write-out failed")
+
+    async def discard(self, file: File) -> None:
+        """Nobody can reach *file* any more: drop its pages, dirty or not."""
+        pages = self.detach(file)
+        if pages is not None:
+            await self.drop(pages)
+        self.store.gone(file)
+
+    def detach(self, file: File) -> Pages | None:
+        """Take the page file away from *file*, which keeps its size."""
+        pages, size = file.pages, file.size
+        file.pages, file.disk_size = None, size
+        return pages
+
+    async def drop(self, pages: Pages) -> None:
+        await self._to_the_end(pages.drop(), "drop")
+
+    async def _to_the_end(self, op: Op[T], name: str) -> T:
+        """Run what must not stop half-way, whatever signal its caller gets."""
+        token = REQUEST.set(None)
+        try:
+            return await self.pump.run(op, name)
+        finally:
+            REQUEST.reset(token)
+
+
+def check_sectors(off: int, nbytes: int) -> None:
+    """Raises TreeError(EINVAL) for an O_DIRECT transfer that is not aligned.
+
+    Source: fs/iomap/direct-io.c iomap_dio_bio_iter(), Linux 6.1.
+    """
+    if (off | nbytes) % SECTOR:
+        raise TreeError(errno.EINVAL, f"O_DIRECT: {nbytes} bytes at {off}")

@@ -1,0 +1,117 @@
+"""What a volume lies on: the contract that a host directory and "nothing" fulfil.
+
+Every method is called before the change is made in memory, and refuses it by
+raising OSError or TreeError; then nothing has changed. None of them waits.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from memfs.files.paged.inode import Directory, File, Inode
+from memfs.files.paged.table import InodeTable
+from memfs.tree import Caller, StatFs
+
+
+class Store(Protocol):
+    """One method for each thing that must outlive the memory of it.
+
+    Attributes:
+        kind: of its page files, "file" or "shm".
+        forgets: an inode with a name may be forgotten, since ``find`` finds it
+            again; False where the names live in memory alone.
+    """
+
+    kind: str
+    forgets: bool
+
+    def attach(self, table: InodeTable) -> Directory:
+        """Give the root; new inodes take their numbers from *table*."""
+
+    def find(self, parent: Directory, name: bytes) -> Inode | None:
+        """The inode of a name that is not in ``parent.children``."""
+
+    def names(self, parent: Directory) -> list[bytes]:
+        """All names of a directory."""
+
+    def create(
+        self, parent: Directory, name: bytes, mode: int, caller: Caller
+    ) -> File: ...
+    def mkdir(
+        self, parent: Directory, name: bytes, mode: int, caller: Caller
+    ) -> Directory: ...
+    def mknod(
+        self, parent: Directory, name: bytes, mode: int, rdev: int, caller: Caller
+    ) -> Inode: ...
+    def symlink(
+        self, parent: Directory, name: bytes, target: bytes, caller: Caller
+    ) -> Inode: ...
+    def link(self, inode: Inode, parent: Directory, name: bytes) -> None: ...
+    def unlink(self, parent: Directory, name: bytes, inode: Inode) -> None: ...
+    def rmdir(self, parent: Directory, name: bytes, inode: Directory) -> None: ...
+    def rename(
+        self,
+        parent: Directory,
+        name: bytes,
+        new_parent: Directory,
+        new_name: bytes,
+        target: Inode | None,
+        exchange: bool,
+    ) -> None:
+        """Move a name; *target* is what lies at the new one."""
+
+    def chmod(self, inode: Inode, mode: int) -> None: ...
+    def chown(self, inode: Inode, uid: int, gid: int) -> None: ...
+    def times_changed(self, inode: Inode) -> None:
+        """Somebody set the times in *inode*."""
+
+    def refresh(self, inode: Inode) -> None:
+        """Take over what the store alone knows: blocks, a directory's times."""
+
+    def opened(self, file: File, writes: bool) -> None:
+        """A handle is about to be given out; refuse here what cannot be opened."""
+
+    def closed(self, file: File) -> None:
+        """The last handle is gone, the names are not."""
+
+    def gone(self, inode: Inode) -> None:
+        """No handle and no pages any more; harmless twice."""
+
+    def forgotten(self, inode: Inode) -> None:
+        """The inode is about to leave the memory of the volume."""
+
+    def save_times(self, file: File) -> None:
+        """Write the times of *file* if they are newer here."""
+
+    def dirty_files(self) -> list[File]:
+        """Files that nobody has open and that wait for write-back, oldest first."""
+
+    def reserve(self, file: File, off: int, nbytes: int) -> int:
+        """How many of *nbytes* may be written at *off*.
+
+        Raises:
+            TreeError: ENOSPC if none.
+        """
+
+    def truncate(self, file: File, size: int) -> None:
+        """Change the size on the store, now."""
+
+    def stored(self, file: File, off: int, end: int) -> list[tuple[int, int]]:
+        """Parts of a range, in bytes, that may hold something but zeros."""
+
+    def punch(self, file: File, off: int, nbytes: int) -> None:
+        """Give the storage of a range back; it then reads as zeros."""
+
+    def allocate(self, file: File, off: int, nbytes: int) -> None:
+        """Make sure that writing a range cannot fail for want of space."""
+
+    def seek(self, file: File, off: int, whence: int) -> int:
+        """SEEK_DATA and SEEK_HOLE; everything dirty has been written."""
+
+    def sync(self, file: File, datasync: bool) -> None:
+        """Make the written pages of *file* survive a crash of the host."""
+
+    def sync_directory(self, directory: Directory) -> None: ...
+    def statfs(self) -> StatFs: ...
+    def close(self, keep: bool) -> None:
+        """The volume ends; everything has been written, or *keep* what there is."""

@@ -1,0 +1,327 @@
+"""Mount points: what lies there, who has it, how it is taken away.
+
+Everything that the life cycle asks of the host's mounts and locks, as plain
+functions. It is not the daemon, and it starts nothing but umount(8) and
+fusermount3(1).
+
+Concurrency: processes, not threads: whoever holds the flock of a mount point owns
+it. Where the runtime directory is depends on the user; root and a user who mount
+on one directory meet in ``check``, which finds the mount itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import select
+import shutil
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+FSTYPE = "fuse.memfs"
+MOUNTS = Path("/proc/self/mounts")
+
+
+class MountError(Exception):
+    """One sentence for the user.
+
+    Args:
+        message: what was asked, what was found.
+        pids: the processes that hold a busy mount.
+    """
+
+    def __init__(self, message: str, pids: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.pids = pids
+
+
+# ------------------------------------------------------------------ mount points
+
+
+def mounted_type(point: Path) -> str | None:
+    """The type of what is mounted on *point* last, None for no mount.
+
+    Reads the mount table and asks no file system, which may not answer.
+    """
+    found = None
+    for line in MOUNTS.read_text().splitlines():
+        _, where, fstype, *_ = line.split(" ")
+        if _unescape(where) == str(point):
+            found = fstype
+    return found
+
+
+def check(mountpoint: Path) -> Path:
+    """The mount point's absolute path, ready to be mounted on.
+
+    Heals a mount whose daemon is gone.
+
+    Raises:
+        MountError: no directory, or something is mounted there.
+    """
+    point = resolve(mountpoint)
+    if mounted_type(point) == FSTYPE and is_stale(point):
+        detach(point)
+    fstype = mounted_type(point)
+    if fstype is not None:
+        raise MountError(f"{mountpoint}: {fstype} is mounted there already")
+    try:
+        mode = point.stat().st_mode
+    except OSError as exc:
+        raise MountError(f"{mountpoint}: {exc.strerror}") from None
+    if not stat.S_ISDIR(mode):
+        raise MountError(f"{mountpoint}: not a directory")
+    return point
+
+
+def resolve(mountpoint: Path) -> Path:
+    """Absolute, symbolic links followed, without asking the last component.
+
+    A stale mount answers no stat(2), so its own name is taken as it is.
+    """
+    absolute = Path(os.path.abspath(mountpoint))
+    with contextlib.suppress(OSError):
+        if absolute.is_symlink():
+            return Path(os.path.realpath(absolute))
+    return Path(os.path.realpath(absolute.parent)) / absolute.name
+
+
+def is_stale(point: Path) -> bool:
+    """Whether the daemon behind a mount is gone; a living one is not disturbed."""
+    if owner(point) is not None:
+        return False
+    try:
+        os.statvfs(point)  # stat(2) may be answered from what the kernel keeps
+    except OSError as exc:
+        return exc.errno in (errno.ENOTCONN, errno.ECONNABORTED)
+    return False
+
+
+def detach(point: Path) -> None:
+    """Take the mount out of the tree now; users of it keep what they have open."""
+    if os.geteuid() == 0:
+        _run(["umount", "-l", "--no-canonicalize", str(point)])
+    else:
+        _run([_fusermount(), "-u", "-z", "-q", str(point)])
+
+
+def why_not(point: Path, exc: Exception) -> str:
+    """Why libfuse could not mount, as far as it can be seen from here."""
+    if not os.path.exists("/dev/fuse"):
+        return f"{point}: there is no /dev/fuse; load the module fuse"
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        return f"{point}: /dev/fuse may not be opened by this user"
+    if os.geteuid() != 0 and shutil.which("fusermount3") is None:
+        return f"{point}: fusermount3 is missing; install fuse3"
+    return f"{point}: libfuse could not mount ({exc}); its words are in the log"
+
+
+# ------------------------------------------------------------------------- locks
+
+
+def runtime_dir() -> Path:
+    """Where locks and logs lie: /run/memfs for root, else the user's own.
+
+    ``MEMFS_RUNTIME_DIR`` overrides it.
+    """
+    given = os.environ.get("MEMFS_RUNTIME_DIR")
+    user = os.environ.get("XDG_RUNTIME_DIR")
+    if given:
+        path = Path(given)
+    elif os.geteuid() == 0:
+        path = Path("/run/memfs")
+    elif user and os.access(user, os.W_OK):
+        path = Path(user) / "memfs"
+    else:
+        path = Path(f"/tmp/memfs-{os.geteuid()}")
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.stat().st_uid != os.geteuid():
+        raise MountError(f"{path}: belongs to somebody else")
+    return path
+
+
+def log_path(point: Path) -> Path:
+    """The log of a detached daemon. A name for people, a digest for uniqueness."""
+    return runtime_dir() / f"{_slug(point)}.log"
+
+
+def lock_path(point: Path) -> Path:
+    return runtime_dir() / f"{_slug(point)}.lock"
+
+
+@contextlib.contextmanager
+def lock_mountpoint(point: Path) -> Iterator[int]:
+    """Own a mount point, in this process and those it forks; gives the descriptor.
+
+    Raises:
+        MountError: another daemon has it, or is just starting or ending on it.
+    """
+    path = lock_path(point)
+    with open(path, "a+b", buffering=0) as file:
+        # Whoever only looks (owner) has the lock for an instant.
+        if not any(_try_lock(file.fileno(), wait) for wait in (0, 0.05, 0.2)):
+            raise MountError(f"{point}: another daemon has this mount point{_by(path)}")
+        yield file.fileno()
+
+
+def note_owner(point: Path) -> None:
+    """Write this process's pid into the lock, for umount."""
+    lock_path(point).write_bytes(b"%d\n" % os.getpid())
+
+
+def owner(point: Path) -> int | None:
+    """The pid of the daemon of a mount point, None when there is none."""
+    path = lock_path(point)
+    try:
+        with open(path, "rb", buffering=0) as file:
+            if _try_lock(file.fileno()):
+                return None
+            return int(file.read() or b"0") or None
+    except (OSError, ValueError):
+        return None
+
+
+@contextlib.contextmanager
+def lock_directory(path: Path) -> Iterator[int]:
+    """Own a directory of files, whoever asks for it; gives the descriptor.
+
+    Raises:
+        MountError: another daemon has it, or it cannot be opened.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as exc:
+        raise MountError(f"{path}: {exc.strerror}") from None
+    try:
+        if not _try_lock(fd):
+            raise MountError(f"{path}: another daemon has this directory of files")
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _try_lock(fd: int, wait_s: float = 0) -> bool:
+    time.sleep(wait_s)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _by(path: Path) -> str:
+    with contextlib.suppress(OSError):
+        pid = path.read_text().strip()
+        return f" (pid {pid})" if pid else ""
+    return ""
+
+
+def _slug(point: Path) -> str:
+    digest = hashlib.sha1(os.fsencode(point)).hexdigest()[:10]
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", point.name)[:40] or "root"
+    return f"{name}-{digest}"
+
+
+# ------------------------------------------------------------------- unmounting
+
+
+def unmount(mountpoint: Path, lazy: bool, timeout_s: float) -> None:
+    """Unmount and wait for the daemon's end. See ``memfs.daemon.umount``."""
+    point = resolve(mountpoint)
+    fstype = mounted_type(point)
+    pid = owner(point)
+    if fstype != FSTYPE:
+        if fstype is None and pid is not None:
+            _await_end(point, pid, timeout_s)
+            return
+        found = f"{fstype} is" if fstype else "nothing is"
+        raise MountError(f"{mountpoint}: {found} mounted there, not {FSTYPE}")
+    if lazy or is_stale(point):
+        detach(point)
+    else:
+        _unmount_now(point, mountpoint)
+    if pid is not None:
+        _await_end(point, pid, timeout_s)
+
+
+def _unmount_now(point: Path, asked: Path) -> None:
+    if os.geteuid() == 0:
+        done = _run(["umount", "--no-canonicalize", str(point)])
+    else:
+        done = _run([_fusermount(), "-u", str(point)])
+    if done.returncode == 0:
+        return
+    pids = holders(point)
+    if mounted_type(point) is None:
+        return
+    if not pids:
+        raise MountError(f"{asked}: {done.stderr.strip()}")
+    names = ", ".join(map(str, pids))
+    raise MountError(f"{asked}: busy, held by {names}", pids)
+
+
+def _await_end(point: Path, pid: int, timeout_s: float) -> None:
+    if not wait_for_end(pid, timeout_s):
+        raise MountError(
+            f"{point}: unmounted, but its daemon (pid {pid}) still writes back"
+        )
+
+
+def wait_for_end(pid: int, timeout_s: float) -> bool:
+    """Wait for any process; True when it is gone."""
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([fd], [], [], timeout_s)[0])
+    finally:
+        os.close(fd)
+
+
+def holders(point: Path) -> tuple[int, ...]:
+    """The processes that have anything of a mount in use, as far as one may see."""
+    prefix = str(point)
+    pids = (int(name) for name in os.listdir("/proc") if name.isdigit())
+    return tuple(sorted(pid for pid in pids if _holds(pid, prefix)))
+
+
+def _holds(pid: int, prefix: str) -> bool:
+    if pid == os.getpid():
+        return False
+    return any(
+        path == prefix or path.startswith(prefix + "/") for path in _paths_of(pid)
+    )
+
+
+def _paths_of(pid: int) -> Iterator[str]:
+    proc = f"/proc/{pid}"
+    with contextlib.suppress(OSError):
+        links = [f"{proc}/{name}" for name in ("cwd", "root", "exe")]
+        links += [f"{proc}/fd/{fd}" for fd in os.listdir(f"{proc}/fd")]
+        for link in links:
+            with contextlib.suppress(OSError):
+                yield os.readlink(link)
+        with open(f"{proc}/maps", errors="surrogateescape") as maps:
+            for line in maps:
+                yield line.rstrip("\n").partition("/")[2].join(("/", ""))
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def _fusermount() -> str:
+    return shutil.which("fusermount3") or "fusermount3"
+
+
+def _unescape(name: str) -> str:
+    """The mount table's \\040 and its like, as octal."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), name)

@@ -1,0 +1,212 @@
+"""The hooks in libfuse that pyfuse3 leaves out: loading, naming, calling them.
+
+``load()`` must run before pyfuse3 is imported: the shared object beside this
+module goes into the global scope of the process, where its names win over
+libfuse's (memfs/csrc/fuse_shim.c says which and why). This is the one module that
+may use ctypes: the object must be opened RTLD_GLOBAL, and stands apart from the
+compiled core.
+
+What it is not: it knows no node and no handler; ``memfs/fuse.py`` decides what is
+watched and what an interruption does.
+
+Concurrency: the thread that runs the session; ``invalidate`` may be called from
+any thread, and must be where data of the file may be dirty.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import logging
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+LIBRARY = Path(__file__).with_name("_fuse_shim.so")
+
+# Bits of memfs_shim_hooks(), in the order of the enum in fuse_shim.c.
+HOOKS = (
+    "interrupt",
+    "mmap",
+    "fallocate",
+    "lseek",
+    "inval",
+    "noflush",
+    "statfs",
+    "background",
+)
+
+# What the mount does without each: one row a hook, shown in status.
+LESSER_FORM = {
+    "interrupt": "a held writer's pending signals are looked at every 20 ms",
+    "mmap": "shared mappings of files answer ENODEV",
+    "fallocate": "fallocate answers EOPNOTSUPP",
+    "lseek": "every byte of a file is data to SEEK_DATA and SEEK_HOLE",
+    "inval": "mapped pages are revoked a whole file at a time",
+    "noflush": "each close of a generated file costs one request more",
+    "statfs": "statfs shows the first volume everywhere",
+    "background": "at most 12 background requests are in flight",
+}
+
+# Of the kernel's background requests (16 bits on the wire).
+MAX_BACKGROUND = 8192
+
+FallocateFn = Callable[[int, int, int, int, int], None]
+LseekFn = Callable[[int, int, int, int], None]
+
+_FALLOCATE = ctypes.PYFUNCTYPE(
+    None,
+    ctypes.c_void_p,
+    ctypes.c_uint64,
+    ctypes.c_int,
+    ctypes.c_int64,
+    ctypes.c_int64,
+)
+_LSEEK = ctypes.PYFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int64, ctypes.c_int
+)
+
+
+class Shim:
+    """The loaded shim, or with ``lib`` None its absence: same calls, no effect."""
+
+    def __init__(self, lib: ctypes.PyDLL | None, nogil: ctypes.CDLL | None) -> None:
+        self._lib = lib
+        self._nogil = nogil
+        self._callbacks: tuple[object, ...] = ()
+        self.event_fd = -1
+        self.arm: Callable[[], int] = lambda: -1
+        self.disarm: Callable[[int], None] = lambda slot: None
+        self.caller_pid: Callable[[], int] = lambda: 0
+        self.served: Callable[[], int] = lambda: 0
+        self.over: Callable[[], int] = lambda: 0
+        self.readable: Callable[[int], int] = lambda spin_ns: 0
+        if lib is not None:
+            self.arm = _function(lib, "memfs_shim_arm", ctypes.c_int)
+            self.disarm = _function(lib, "memfs_shim_disarm", None, ctypes.c_int)
+            self.caller_pid = _function(lib, "memfs_shim_pid", ctypes.c_int)
+            self.served = _function(lib, "memfs_shim_served", ctypes.c_uint64)
+            self.over = _function(lib, "memfs_shim_over", ctypes.c_int)
+            self.readable = _function(
+                lib, "memfs_shim_readable", ctypes.c_int, ctypes.c_int64
+            )
+
+    @property
+    def loaded(self) -> bool:
+        return self._lib is not None
+
+    def start(self, on_fallocate: FallocateFn, on_lseek: LseekFn) -> None:
+        """Prepare the hooks; once a process, before pyfuse3.init().
+
+        Raises:
+            OSError: no eventfd could be made.
+        """
+        if self._lib is None:
+            return
+        calls = _FALLOCATE(on_fallocate), _LSEEK(on_lseek)
+        self._callbacks = calls
+        start = _function(
+            self._lib,
+            "memfs_shim_open",
+            ctypes.c_int,
+            ctypes.c_uint,
+            _FALLOCATE,
+            _LSEEK,
+        )
+        got = start(MAX_BACKGROUND, *calls)
+        if got < 0:
+            raise OSError(-got, os.strerror(-got), "eventfd")
+        self.event_fd = got
+
+    def hooks(self) -> dict[str, bool]:
+        """Which hooks are in; ``mmap`` and ``background`` only after INIT."""
+        bits = 0
+        if self._lib is not None:
+            bits = _function(self._lib, "memfs_shim_hooks", ctypes.c_uint)()
+        return {name: bool(bits >> i & 1) for i, name in enumerate(HOOKS)}
+
+    def interrupted(self) -> Iterator[int]:
+        """Slots whose callers got a signal since the last call."""
+        if self._lib is None:
+            return
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.event_fd, 8)
+        following = _function(self._lib, "memfs_shim_next_interrupted", ctypes.c_int)
+        while (slot := following()) >= 0:
+            yield slot
+
+    def statfs_ino(self) -> int:
+        """The inode that the statfs request in hand asks about, 0 if not known."""
+        if self._lib is None:
+            return 0
+        return int(_function(self._lib, "memfs_shim_ino", ctypes.c_uint64)())
+
+    def invalidate(self, ino: int, off: int, length: int) -> None:
+        """Drop the kernel's copy of a range; waits for its dirty pages to be written.
+
+        Raises:
+            OSError: ENOSYS without the shim; what the kernel answers. An inode
+                that the kernel does not know (ENOENT) is no error.
+        """
+        if self._nogil is None:
+            raise OSError(errno.ENOSYS, "ranged invalidation needs the shim")
+        call = self._nogil.memfs_shim_inval
+        call.argtypes = [ctypes.c_uint64, ctypes.c_int64, ctypes.c_int64]
+        err = -call(ino, off, length)
+        if err not in (0, errno.ENOENT):
+            raise OSError(err, os.strerror(err), f"invalidate inode {ino}")
+
+    def reply_err(self, req: int, err: int) -> None:
+        assert self._lib is not None
+        args = ctypes.c_void_p, ctypes.c_int
+        _function(self._lib, "memfs_shim_reply_err", ctypes.c_int, *args)(req, err)
+
+    def reply_lseek(self, req: int, off: int) -> None:
+        assert self._lib is not None
+        args = ctypes.c_void_p, ctypes.c_int64
+        _function(self._lib, "memfs_shim_reply_lseek", ctypes.c_int, *args)(req, off)
+
+
+_loaded: list[Shim] = []
+
+
+def load() -> Shim:
+    """Load the shim, once a process; a Shim without hooks where it is not built.
+
+    ``MEMFS_SHIM=off`` leaves it out, for tests of the lesser form.
+    """
+    if not _loaded:
+        _loaded.append(_open())
+    return _loaded[0]
+
+
+def hooks() -> dict[str, bool]:
+    """Which hooks are in; see ``Shim.hooks``."""
+    return load().hooks()
+
+
+def missing() -> dict[str, str]:
+    """The hooks that are not in, each with what the mount does instead."""
+    return {name: LESSER_FORM[name] for name, there in hooks().items() if not there}
+
+
+def _open() -> Shim:
+    if os.environ.get("MEMFS_SHIM") == "off" or not LIBRARY.exists():
+        return Shim(None, None)
+    try:
+        nogil = ctypes.CDLL(str(LIBRARY), ctypes.RTLD_GLOBAL)
+        return Shim(ctypes.PyDLL(str(LIBRARY), ctypes.RTLD_GLOBAL), nogil)
+    except OSError as exc:
+        log.warning("the FUSE shim does not load: %s", exc)
+        return Shim(None, None)
+
+
+def _function(lib: ctypes.PyDLL, name: str, result: Any, *args: Any) -> Any:
+    function = getattr(lib, name)
+    function.restype = result
+    function.argtypes = list(args)
+    return function

@@ -1,0 +1,49 @@
+"""Which line of a TOML text holds a key.
+
+The TOML reader of the standard library keeps no lines; this finds them again for
+error messages, by looking at the text line by line. It reads no value.
+"""
+
+from __future__ import annotations
+
+import re
+
+_HEADER = re.compile(r"\s*\[\[?\s*([A-Za-z0-9_-]+)\s*\]\]?\s*(#.*)?$")
+_KEY = re.compile(r"\s*\"?([A-Za-z0-9_-]+)\"?\s*=")
+_AT = re.compile(r"\s*\(at line (\d+), column \d+\)")
+
+
+class KeyLines:
+    """Lines of the keys of a text, by table, position of the table, and key."""
+
+    def __init__(self, text: str) -> None:
+        self._keys: dict[tuple[str, int, str], int] = {}
+        self._tables: dict[tuple[str, int], int] = {}
+        self._scan(text)
+
+    def find(self, table: str, index: int, key: str) -> int:
+        """Line of `key`; of its table if the key is not there; 0 if neither is."""
+        line = self._keys.get((table, index, key))
+        return line or self._tables.get((table, index), 0)
+
+    @staticmethod
+    def of_syntax_error(message: str, text: str) -> tuple[int, str]:
+        """Line and plain message of a TOML syntax error."""
+        found = _AT.search(message)
+        if found is None:
+            return max(1, text.count("\n")), message.replace(
+                " (at end of document)", ""
+            )
+        return int(found[1]), _AT.sub("", message)
+
+    def _scan(self, text: str) -> None:
+        table, index = "", 0
+        seen: dict[str, int] = {}
+        for number, line in enumerate(text.splitlines(), 1):
+            if header := _HEADER.match(line):
+                table = header[1]
+                index = seen.get(table, 0)
+                seen[table] = index + 1
+                self._tables[table, index] = number
+            elif key := _KEY.match(line):
+                self._keys.setdefault((table, index, key[1]), number)

@@ -1,0 +1,155 @@
+"""Values of a machine file: how each kind is read and what is said when it is wrong.
+
+A reader takes a :class:`Value` and returns what the layout keeps, sizes in pages,
+or raises the error that names the value's line and key. It knows no key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from memfs.vm.errors import LayoutError
+from memfs.vm.rules import COLUMNS, RULES
+
+PAGE_SIZE: Final = 4096
+MAX_PAGES: Final = 1 << 28  # a page table entry has 28 bits of pfn
+MAX_ORDER_PAGES: Final = 1024  # a zone starts at a block of the highest order
+UNITS: Final = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
+
+
+class ZoneSpec(NamedTuple):
+    """A zone that the file says outright, in pages."""
+
+    type: str
+    spanned: int
+    present: int
+    managed: int
+
+
+class Value(NamedTuple):
+    """One value of the file, and how to complain about it."""
+
+    value: Any
+    line: int
+    key: str
+
+    def wrong(self, message: str) -> LayoutError:
+        """The error to raise about this value."""
+        return LayoutError(self.line, self.key, message)
+
+
+def as_bool(value: Value) -> bool:
+    """A TOML boolean."""
+    if not isinstance(value.value, bool):
+        raise value.wrong(f"true or false, not {value.value!r}")
+    return value.value
+
+
+def as_text(value: Value) -> str:
+    """A TOML string that is not empty."""
+    if not isinstance(value.value, str) or not value.value:
+        raise value.wrong(f"a text, not {value.value!r}")
+    return value.value
+
+
+def as_number(low: int, high: int) -> Callable[[Value], int]:
+    """A TOML integer, low <= n <= high."""
+
+    def read(value: Value) -> int:
+        number = value.value
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise value.wrong(f"a number, not {number!r}")
+        if not low <= number <= high:
+            raise value.wrong(f"{number} is not between {low} and {high}")
+        return number
+
+    return read
+
+
+def parse_size(text: str | int) -> int | None:
+    """Bytes of "512M", "1G", 4096; None if it is no size."""
+    if isinstance(text, bool):
+        return None
+    if isinstance(text, int):
+        return text if text >= 0 else None
+    digits = text.strip().upper().removesuffix("B").removesuffix("I")
+    unit = digits[-1:] if digits[-1:] in "KMGT" else ""
+    number = digits.removesuffix(unit).strip()
+    if not (number.isascii() and number.isdigit()) or len(number) > 18:
+        return None
+    return int(number) << UNITS[unit]
+
+
+def as_pages(unit: int = 1, low: int = 0) -> Callable[[Value], int]:
+    """A size, in pages; a multiple of `unit` pages, at least `low`."""
+
+    def read(value: Value) -> int:
+        given = value.value
+        size = parse_size(given) if isinstance(given, (str, int)) else None
+        if size is None:
+            raise value.wrong(f"a size like 512M, not {given!r}")
+        pages, rest = divmod(size, PAGE_SIZE)
+        if rest or pages % unit:
+            raise value.wrong(f"{given} is no multiple of {unit * 4} KiB")
+        if not low <= pages <= MAX_PAGES:
+            raise value.wrong(f"{given} is not between {low} and {MAX_PAGES} pages")
+        return pages
+
+    return read
+
+
+def as_list(of: Callable[[Value], Any]) -> Callable[[Value], tuple[Any, ...]]:
+    """A TOML array of what `of` reads."""
+
+    def read(value: Value) -> tuple[Any, ...]:
+        if not isinstance(value.value, list):
+            raise value.wrong(f"a list, not {value.value!r}")
+        return tuple(of(value._replace(value=one)) for one in value.value)
+
+    return read
+
+
+def as_zone(value: Value) -> ZoneSpec:
+    """``{ type = "Normal", spanned = N, present = N, managed = N }``, pages."""
+    table = value.value
+    if not isinstance(table, dict):
+        raise value.wrong(f"a table, not {table!r}")
+    number = as_number(0, MAX_PAGES)
+    sizes = {}
+    for key in ("spanned", "present", "managed"):
+        if key not in table:
+            raise value.wrong(f"{key} is missing")
+        sizes[key] = number(Value(table[key], value.line, f"{value.key}.{key}"))
+    unknown = set(table) - set(sizes) - {"type"}
+    if unknown:
+        raise value.wrong(f"unknown key {min(unknown)!r}")
+    zone = ZoneSpec(as_text(value._replace(value=table.get("type"))), **sizes)
+    if not zone.managed <= zone.present <= zone.spanned:
+        raise value.wrong("managed <= present <= spanned does not hold")
+    return zone
+
+
+def as_block_size(value: Value) -> int:
+    """The size of a memory block of sysfs: a power of two, 4 MiB or more."""
+    pages = as_pages(MAX_ORDER_PAGES, MAX_ORDER_PAGES)(value)
+    if pages & (pages - 1):
+        raise value.wrong(f"{value.value} is no power of two")
+    return pages
+
+
+def as_kernel(value: Value) -> str:
+    """A column of RULES that is filled in."""
+    text = as_text(value)
+    if text not in COLUMNS:
+        raise value.wrong(f"no kernel {text!r}; there are {', '.join(COLUMNS)}")
+    return text
+
+
+def as_rule(value: Value) -> str:
+    """A rule that can be turned off."""
+    text = as_text(value)
+    if text not in RULES or RULES[text].off is None:
+        known = ", ".join(name for name, row in RULES.items() if row.off is not None)
+        raise value.wrong(f"{text!r} cannot be turned off; these can: {known}")
+    return text

@@ -1,0 +1,379 @@
+"""The machine: one object that holds the whole model, and what can be asked of it.
+
+A facade: what is done is in the modules that it names. Operations are generators
+for the scheduler (``m.sched.run(m.purge(5))``); everything else answers at once.
+One thread owns a machine; there is no lock. It reads no wall clock and no global
+random source: the same layout, seed and requests give the same state.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections import deque
+from typing import Any, NamedTuple, TypeVar
+
+from memfs.vm import _ffi, devices, hotplug, oplog, stats, validate, zones
+from memfs.vm._ffi import Core, ZoneStat
+from memfs.vm.devices import DEVICES, DeviceConf
+from memfs.vm.errors import VmError
+from memfs.vm.filetable import Files
+from memfs.vm.hotplug import InUse, PurgeResult
+from memfs.vm.klog import KernelLog
+from memfs.vm.layout import Layout
+from memfs.vm.layoutvalues import PAGE_SIZE
+from memfs.vm.oom import OomState
+from memfs.vm.oplog import LAST_OPS, OpRecord
+from memfs.vm.readahead import ReadAhead
+from memfs.vm.rules import Rules
+from memfs.vm.sched import Op, Scheduler
+from memfs.vm.tasks import Tasks
+from memfs.vm.writeback import Writeback
+from memfs.vm.zones import Node, Zone
+
+# Counters of this side; the core has the others.
+POLICY_EVENTS = ("pageoutrun", "allocstall", "oom_kill")
+MASK = (1 << 64) - 1
+
+T = TypeVar("T")
+
+
+class Target(NamedTuple):
+    """A node or a zone, as enable and disable take either."""
+
+    kind: str
+    number: int
+
+
+def mix(value: int) -> int:
+    """64 bits that look random, from 64 bits (splitmix64)."""
+    value = (value + 0x9E3779B97F4A7C15) & MASK
+    value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9 & MASK
+    value = (value ^ (value >> 27)) * 0x94D049BB133111EB & MASK
+    return value ^ (value >> 31)
+
+
+class Machine:
+    """A modelled machine.
+
+    Args:
+        layout: what it is made of.
+        seed: of every random order; 0 <= seed < 2^64.
+        paranoid: poison the bytes of freed pages; validate() after commands is
+            the caller's.
+        swap_file: host file that holds the swap area; None: memory.
+        host_memory: bytes of host memory for the contents of pages; None: as
+            much as it takes.
+        batch: pages that the core looks ahead, 1..64; changes no state.
+        prefetch: whether it prefetches; changes no state.
+
+    Raises:
+        VmError: ENOMEM the host has no room, or the errno of the swap file.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        seed: int = 0,
+        paranoid: bool = False,
+        swap_file: str | None = None,
+        host_memory: int | None = None,
+        batch: int = 32,
+        prefetch: bool = True,
+    ) -> None:
+        self.layout = layout
+        self.rules = Rules.resolve(layout.kernel, layout.rules_off)
+        self.seed = seed & MASK
+        self.paranoid = paranoid
+        self.host_limited = host_memory is not None
+        self._fds: list[int] = []
+        self.core = Core(**self._config(batch, prefetch))
+        self.sched = Scheduler(self.core)
+        self.klog = KernelLog(self.core.now)
+        self.nodes = {s.nid: Node(s, layout.distances[s.nid]) for s in layout.nodes}
+        self.zones: dict[int, Zone] = {}
+        self.zonelists: dict[tuple[int, int], tuple[int, ...]] = {}
+        self.oom = OomState()
+        self.files = Files(self)
+        self.tasks = Tasks(self)
+        self.writeback = Writeback(self)
+        self.last_ops: deque[OpRecord] = deque(maxlen=LAST_OPS)
+        self._bumps = 0
+        self._stamps = 0
+        self._counts = dict.fromkeys(POLICY_EVENTS, 0)
+        self._devices = dict.fromkeys(DEVICES, DeviceConf())
+        self._snapshot: stats.Snapshot | None = None
+        try:
+            self._host_files(swap_file, host_memory)
+            self._boot()
+        except BaseException:
+            self.close()
+            raise
+
+    def _config(self, batch: int, prefetch: bool) -> dict[str, int]:
+        rules = self.rules
+        return {
+            "max_pfn": self.layout.max_pfn,
+            "nr_zones": len(self.layout.nodes) * rules.zone_stride,
+            "nr_nodes": len(self.layout.nodes),
+            "nr_cpus": self.layout.cpus,
+            "swap_pages": 0,
+            "batch": batch,
+            "prefetch": int(prefetch),
+            "paranoid": int(self.paranoid),
+            "rules": (rules.cumulative_min and _ffi.RULE_CUMULATIVE_MIN)
+            | (rules.unmap_refuses_young and _ffi.RULE_UNMAP_REFUSES_YOUNG),
+            "closed_rules": self._closed_rules(),
+            "seed": self.seed,
+        }
+
+    def _closed_rules(self) -> int:
+        return (self.rules.shrink_unref and _ffi.RULE_SHRINK_UNREF) | (
+            self.rules.refill_unref and _ffi.RULE_REFILL_UNREF
+        )
+
+    def use_rules(self, rules: Rules) -> None:
+        """Go on under other rules for closed gates, in the middle of an experiment.
+
+        Rules that shaped the machine at boot have done so already.
+        """
+        self.rules = rules
+        self.core.set_closed_rules(self._closed_rules())
+
+    def _host_files(self, swap_file: str | None, host_memory: int | None) -> None:
+        pages = self.layout.swap_pages
+        fd = -1
+        if swap_file is not None and pages:
+            fd = self._open(swap_file, pages * PAGE_SIZE)
+        self.core.swap_size(pages, fd)
+        if host_memory is not None:
+            spill, path = tempfile.mkstemp(prefix="memfs-spill-")
+            os.unlink(path)
+            self._fds.append(spill)
+            self.core.host_limit(max(1, host_memory // PAGE_SIZE), spill)
+
+    def _open(self, path: str, size: int) -> int:
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._fds.append(fd)
+            os.ftruncate(fd, size)
+        except OSError as error:
+            raise VmError(
+                error.errno or errno.EIO, f"{path}: {error.strerror}"
+            ) from None
+        return fd
+
+    def _boot(self) -> None:
+        for name in DEVICES:
+            self.set_device(name)
+        zones.boot(self)
+        for node in self.nodes.values():
+            if node.plugged:
+                hotplug.start_kswapd(self, node)
+        self.writeback.start()
+        # The jobs get to where they wait for work.
+        self.sched.round()
+
+    def close(self) -> None:
+        """Give all of the host's memory back; a second call does nothing.
+
+        What is dirty is lost: run sync() first.
+        """
+        if self.core.is_open:
+            self.sched.close()
+            self.core.close()
+        while self._fds:
+            os.close(self._fds.pop())
+
+    def __enter__(self) -> Machine:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # -- looking -------------------------------------------------------------
+
+    @property
+    def now(self) -> int:
+        """Virtual time, ns."""
+        return self.core.now()
+
+    @property
+    def version(self) -> int:
+        """Grows whenever anything visible may have changed."""
+        return self.sched.version + self._bumps
+
+    def bump(self) -> None:
+        """Something visible changed outside a step of the scheduler."""
+        self._bumps += 1
+
+    def zone_stat(self, zid: int) -> ZoneStat:
+        """The figures of one zone now.
+
+        Raises:
+            VmError: ENODEV, no such zone is plugged.
+        """
+        return self.core.zone_stat(zid)
+
+    def events(self) -> dict[str, int]:
+        """Event counters by name; they only grow."""
+        events = self.core.events()
+        events.update(self._counts)
+        events["kswapd_steal"] = events["pgsteal_kswapd"]
+        return events
+
+    def count(self, event: str) -> None:
+        """Add one to a counter of POLICY_EVENTS."""
+        self._counts[event] += 1
+
+    def snapshot(self) -> stats.Snapshot:
+        """Every figure, of one instant; the same object while nothing changes."""
+        if self._snapshot is None or self._snapshot.version != self.version:
+            self._snapshot = stats.take(self)
+        return self._snapshot
+
+    def state_hash(self) -> int:
+        """64 bits over the whole state of the core."""
+        return self.core.state_hash()
+
+    # -- the memhotplug commands -----------------------------------------------
+
+    def plug(self, nid: int) -> Op[None]:
+        """See hotplug.plug()."""
+        return self._record(f"plug {nid}", hotplug.plug(self, nid))
+
+    def unplug(self, nid: int) -> Op[None]:
+        """See hotplug.unplug()."""
+        return self._record(f"unplug {nid}", hotplug.unplug(self, nid))
+
+    def enable(self, target: Target) -> Op[None]:
+        """Open the gate of a node or of a zone."""
+        return self._gate(target, True)
+
+    def disable(self, target: Target) -> Op[None]:
+        """Close the gate of a node or of a zone."""
+        return self._gate(target, False)
+
+    def enable_node(self, nid: int) -> Op[None]:
+        """Open the gates of a node's zones."""
+        return self._gate(Target("node", nid), True)
+
+    def disable_node(self, nid: int) -> Op[None]:
+        """Close the gates of a node's zones."""
+        return self._gate(Target("node", nid), False)
+
+    def enable_zone(self, zid: int) -> Op[None]:
+        """Open the gate of a zone."""
+        return self._gate(Target("zone", zid), True)
+
+    def disable_zone(self, zid: int) -> Op[None]:
+        """Close the gate of a zone."""
+        return self._gate(Target("zone", zid), False)
+
+    def _gate(self, target: Target, is_open: bool) -> Op[None]:
+        gate = hotplug.zone_gate if target.kind == "zone" else hotplug.node_gate
+        verb = "enable" if is_open else "disable"
+        name = f"{verb} {target.kind} {target.number}"
+        return self._record(name, gate(self, target.number, is_open))
+
+    def purge(self, zid: int) -> Op[PurgeResult]:
+        """See hotplug.purge()."""
+        return self._record(f"purge {zid}", hotplug.purge(self, zid))
+
+    def why(self, zid: int) -> Op[dict[str, int]]:
+        """Pages of a zone that are not free, by what keeps them."""
+        return hotplug.why(self, zid)
+
+    def inuse(self, zid: int) -> Op[InUse]:
+        """Pages of a zone in use: by kind, and the first pfns."""
+        return hotplug.in_use(self, zid, active=False)
+
+    def active(self, zid: int) -> Op[InUse]:
+        """Pages of a zone's active list: by kind, and the first pfns."""
+        return hotplug.in_use(self, zid, active=True)
+
+    def validate(self) -> Op[list[str]]:
+        """Check every invariant. Returns: violations."""
+        return validate.validate(self)
+
+    def sync(self) -> Op[None]:
+        """Write every dirty page of every file and wait for it."""
+        return self.writeback.sync()
+
+    def _record(self, name: str, op: Op[T]) -> Op[T]:
+        return oplog.recorded(self, name, op)
+
+    # -- devices -----------------------------------------------------------------
+
+    @property
+    def disk(self) -> DeviceConf:
+        """The device of files."""
+        return self._devices["disk"]
+
+    @property
+    def swap_disk(self) -> DeviceConf:
+        """The device of the swap area."""
+        return self._devices["swap"]
+
+    def set_device(self, name: str, **changes: int) -> None:
+        """Change what a device can do; see DeviceConf for the keys.
+
+        Raises:
+            VmError: EINVAL, nothing was changed.
+        """
+        if name not in DEVICES:
+            raise VmError(errno.EINVAL, f"there is no device {name}")
+        conf = devices.changed(name, self._devices[name], changes)
+        self.core.dev_config(
+            DEVICES[name],
+            conf.latency_ns,
+            conf.bandwidth,
+            conf.requests,
+            conf.merge_pages,
+        )
+        self._devices[name] = conf
+        self.bump()
+
+    def set_fault(self, name: str, write: bool, error: int) -> None:
+        """Have every transfer of a device fail with an errno; 0: none.
+
+        Raises:
+            VmError: EINVAL, no such device.
+        """
+        if name not in DEVICES or error < 0:
+            raise VmError(errno.EINVAL, f"no device {name}")
+        self.core.dev_fault(DEVICES[name], write, error)
+
+    def read_ahead(self) -> ReadAhead:
+        """Read-ahead state for one descriptor or area."""
+        return ReadAhead(self.disk.readahead // PAGE_SIZE)
+
+    # -- for the modules of this package ----------------------------------------------
+
+    def seed_of(self, *numbers: int) -> int:
+        """A seed that depends on the machine's and on `numbers`."""
+        value = mix(self.seed)
+        for number in numbers:
+            value = mix(value ^ (number & MASK))
+        return value
+
+    def next_stamp(self) -> int:
+        """What the pages of the next task are recognised by; never 0."""
+        self._stamps += 1
+        return self.seed_of(self._stamps) & 0xFFFFFFFF or 1
+
+    def report(self, **progress: Any) -> None:
+        """Tell how far the running job is."""
+        if self.sched.current is not None:
+            self.sched.current.progress.update(progress)
+
+    def kick_kswapds(self) -> None:
+        """Wake the kswapd of every node that an allocation found low."""
+        mask = self.core.wakeups()
+        nid = 0
+        while mask:
+            if mask & 1:
+                self.sched.wake(("kswapd", nid))
+            mask >>= 1
+            nid += 1

@@ -1,0 +1,430 @@
+"""Files of the page cache: reading, writing, read-ahead, truncation.
+
+A :class:`PageFile` is the page cache of one inode of a volume, or of a tmpfs file.
+It knows no name and no host path: the volume that owns it (:class:`FileOwner`)
+gives a descriptor when there is I/O to do and gets it back when all is clean. Who
+may do what to one file at the same time is the volume's to decide.
+
+Source: mm/filemap.c do_generic_mapping_read(), generic_file_aio_write_nolock(),
+mm/truncate.c, 2.6.0.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from memfs.vm import _ffi
+from memfs.vm._ffi import MappingStat, check
+from memfs.vm.alloc import BUDGET, SlowPath, drive, settle
+from memfs.vm.errors import VmError
+from memfs.vm.readahead import ReadAhead
+from memfs.vm.sched import MORE, Io, Op
+
+if TYPE_CHECKING:
+    from memfs.vm.machine import Machine
+
+PAGE_SHIFT = 12
+PAGE_SIZE = 1 << PAGE_SHIFT
+CHUNK = 1 << 20  # bytes a call of the core
+MAX_BYTES = 1 << 43  # a page index has 31 bits: slots of the index tell swap apart
+KINDS = {"file": _ffi.KIND_FILE, "shm": _ffi.KIND_SHM}
+
+
+class FileOwner(Protocol):
+    """The volume's side of a file."""
+
+    def need_fd(self) -> int:
+        """A descriptor of the host's file, open for reading and writing."""
+
+    def io_idle(self) -> None:
+        """Nothing is dirty or in flight any more: the descriptor may be closed."""
+
+    def label(self) -> str:
+        """What reports call the file."""
+
+
+def pages_of(size: int) -> int:
+    """Pages that `size` bytes take."""
+    return (size + PAGE_SIZE - 1) >> PAGE_SHIFT
+
+
+class PageFile:
+    """The page cache of one file."""
+
+    def __init__(self, m: Machine, kind: str, owner: FileOwner, size: int) -> None:
+        self.m = m
+        self.kind = kind
+        self.owner = owner
+        self.id = m.core.mapping_create(KINDS[kind])
+        self.size = size
+        self.wb_index = 0
+        self.dead = False
+        self._held = False
+        self._users = 0
+        self._dropping = False
+        m.core.mapping_size(self.id, size)
+
+    def __repr__(self) -> str:
+        return f"<PageFile {self.id} {self.owner.label()}>"
+
+    def stat(self) -> MappingStat:
+        """Its counters, pages."""
+        return self.m.core.mapping_stat(self.id)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a page is dirty, in flight or mapped."""
+        stat = self.stat()
+        return bool(
+            stat.nr_dirty or stat.nr_writeback or stat.nr_locked or stat.nr_vmas
+        )
+
+    # -- the descriptor ------------------------------------------------------
+
+    def hold_fd(self) -> None:
+        """Have a descriptor before I/O can come.
+
+        Raises:
+            VmError: the host's errno.
+        """
+        if self._held or self.kind != "file":
+            return
+        try:
+            fd = self.owner.need_fd()
+        except OSError as error:
+            raise VmError(error.errno or errno.EIO, str(error.strerror)) from None
+        self.m.core.mapping_fd(self.id, fd)
+        self._held = True
+        self.m.files.held[self.id] = self
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """An operation needs the descriptor until it has ended."""
+        self._users += 1
+        try:
+            yield
+        finally:
+            self._users -= 1
+
+    def settle(self) -> bool:
+        """Give the descriptor back if nothing can need it; True if given back."""
+        if not self._held or self._users or self.dead or self.busy:
+            return False
+        self._let_go()
+        return True
+
+    def _let_go(self) -> None:
+        if self._held:
+            self._held = False
+            self.m.files.held.pop(self.id, None)
+            if not self.dead:
+                self.m.core.mapping_fd(self.id, -1)
+            self.owner.io_idle()
+
+    # -- reading -------------------------------------------------------------
+
+    def read_now(self, off: int, n: int, ra: ReadAhead) -> bytearray | None:
+        """Read what is resident, at once; None: it takes an operation.
+
+        Args:
+            off: bytes, >= 0.
+            n: bytes wanted; less at the end of the file.
+            ra: of the open descriptor.
+        """
+        n = min(n, self.size - off)
+        if n <= 0:
+            return bytearray()
+        m = self.m
+        first, last = off >> PAGE_SHIFT, (off + n - 1) >> PAGE_SHIFT
+        nr = last - first + 1
+        # Bytes that the host has taken back are read again: that takes a descriptor.
+        if m.host_limited and self.kind == "file" and not self._held:
+            return None
+        if m.core.file_resident(self.id, first, nr).count(1) != nr:
+            return None
+        if not self._ask_ahead(first, last, ra):
+            return None
+        buf = bytearray(n)
+        rc, done = m.core.file_read(self.id, off, buf, 0)
+        m.bump()
+        return buf if rc == _ffi.DONE and done == n else None
+
+    def read(self, off: int, n: int, ra: ReadAhead) -> Op[bytearray]:
+        """Read up to `n` bytes at `off`, reading ahead.
+
+        Raises:
+            VmError: EIO or the host's errno of a failed read, ENOMEM.
+        """
+        n = min(n, self.size - off)
+        if n <= 0:
+            return bytearray()
+        m = self.m
+        if m.host_limited:
+            self.hold_fd()
+        slow = SlowPath(m)
+        if self.kind == "file":
+            last = (off + n - 1) >> PAGE_SHIFT
+            for first, nr in ra.access(off >> PAGE_SHIFT, last, pages_of(self.size)):
+                yield from self.submit_ahead(first, nr)
+        buf = bytearray(n)
+        pos = 0
+        while True:
+            rc, done = m.core.file_read(self.id, off + pos, buf, pos)
+            pos += done
+            if rc == _ffi.DONE:
+                # The file may have become shorter meanwhile.
+                del buf[pos:]
+                return buf
+            check(rc, f"read of {self.owner.label()}")
+            if done:
+                slow.progress()
+            if rc == _ffi.READ and self.kind == "file":
+                index = m.core.needed().index
+                yield from self.submit(index, max(1, ra.window_left(index)), slow)
+            else:
+                yield from settle(m, rc, slow)
+
+    def _ask_ahead(self, first: int, last: int, ra: ReadAhead) -> bool:
+        # The windows that this access asks for; False: one of them has to wait.
+        if self.kind != "file":
+            return True
+        for start, nr in ra.peek(first, last, pages_of(self.size)):
+            try:
+                self.hold_fd()
+            except VmError:
+                return False
+            rc, _ = self.m.core.file_submit_read(self.id, start, nr)
+            self.m.kick_kswapds()
+            if rc != _ffi.DONE:
+                return False
+        ra.access(first, last, pages_of(self.size))
+        return True
+
+    def submit(self, index: int, nr: int, slow: SlowPath) -> Op[None]:
+        """Start reading page `index`, and the absent ones of `nr` pages from there.
+
+        Departure: memory is reclaimed for the first page only. Reclaiming for
+        those ahead could take away the one that is needed, for ever.
+
+        Raises:
+            VmError: ENOMEM, or the host's errno.
+        """
+        m = self.m
+        with self.in_use():
+            while True:
+                self.hold_fd()
+                rc, _ = m.core.file_submit_read(self.id, index, 1)
+                m.kick_kswapds()
+                if rc == _ffi.DONE:
+                    break
+                check(rc, f"read of {self.owner.label()}")
+                yield from settle(m, rc, slow)
+            yield from self.submit_ahead(index + 1, nr - 1)
+
+    def submit_ahead(self, first: int, nr: int) -> Op[None]:
+        """Start reading the absent ones of `nr` pages, as far as memory is free."""
+        m = self.m
+        with self.in_use():
+            while nr > 0:
+                self.hold_fd()
+                rc, _ = m.core.file_submit_read(self.id, first, nr)
+                m.kick_kswapds()
+                if rc != _ffi.WAIT:
+                    return
+                yield Io()
+
+    def fill(self, index: int, slow: SlowPath, ra: ReadAhead | None) -> Op[None]:
+        """A task faults on page `index`: read it, and ahead of it."""
+        windows = ra.access(index, index, pages_of(self.size)) if ra else []
+        yield from self.submit(index, 1, slow)
+        for first, nr in windows:
+            yield from self.submit_ahead(first, nr)
+
+    # -- writing -------------------------------------------------------------
+
+    def write_now(self, off: int, data: Any, pid: int = 0) -> int | None:
+        """Write at once what needs no wait; None: it takes an operation.
+
+        Written in part it is written again from its start: the bytes are the same.
+        """
+        m = self.m
+        if self.kind == "file" and m.writeback.must_balance():
+            return None
+        if off + len(data) > MAX_BYTES or len(data) > CHUNK or not data:
+            return None
+        try:
+            self.hold_fd()
+        except VmError:
+            return None
+        rc, done = m.core.file_write(self.id, off, data, 0)
+        m.kick_kswapds()
+        m.bump()
+        self._wrote(off, done)
+        return done if rc == _ffi.DONE and done == len(data) else None
+
+    def write(self, off: int, data: Any, pid: int = 0) -> Op[int]:
+        """Write `data` at `off`; the file grows as it must.
+
+        A writer is made to write back when too much is dirty. What was written
+        before an error stays, and is the result; the error comes if nothing was.
+
+        Args:
+            off: bytes, >= 0.
+            data: anything with the buffer interface.
+            pid: of the writer, for reports.
+
+        Raises:
+            VmError: EFBIG, ENOMEM, EIO or the host's errno, ENOSPC.
+        """
+        if off + len(data) > MAX_BYTES:
+            raise VmError(
+                errno.EFBIG, f"{self.owner.label()}: at most {MAX_BYTES} bytes"
+            )
+        view = memoryview(data).cast("B")
+        slow = SlowPath(self.m)
+        pos = 0
+        try:
+            while pos < len(view):
+                part = view[pos : pos + CHUNK]
+                with self.in_use():
+                    self.hold_fd()
+                    pos += yield from self._write_part(off + pos, part, slow)
+                if self.kind == "file" and self.m.writeback.must_balance():
+                    yield from self.m.writeback.balance_dirty_pages()
+        except VmError:
+            if not pos:
+                raise
+        return pos
+
+    def _write_part(self, off: int, data: memoryview, slow: SlowPath) -> Op[int]:
+        m = self.m
+        pos = 0
+        while True:
+            rc, done = m.core.file_write(self.id, off + pos, data, pos)
+            m.kick_kswapds()
+            self._wrote(off + pos, done)
+            pos += done
+            if rc == _ffi.DONE:
+                return pos
+            if rc < 0 and pos:
+                return pos
+            check(rc, f"write of {self.owner.label()}")
+            if done:
+                slow.progress()
+            yield from settle(m, rc, slow)
+
+    def _wrote(self, off: int, done: int) -> None:
+        if not done:
+            return
+        self.size = max(self.size, off + done)
+        if self.kind == "file":
+            pages = ((off + done - 1) >> PAGE_SHIFT) - (off >> PAGE_SHIFT) + 1
+            self.m.writeback.dirtied(self, pages)
+
+    # -- the rest --------------------------------------------------------------
+
+    def truncate(self, size: int) -> Op[None]:
+        """Set the size; pages above it go, the rest of the last one is zeroed.
+
+        Raises:
+            VmError: EFBIG, or what reading the last page back gave.
+        """
+        if size > MAX_BYTES:
+            raise VmError(
+                errno.EFBIG, f"{self.owner.label()}: at most {MAX_BYTES} bytes"
+            )
+        m = self.m
+        if size < self.size:
+            self.size = size
+            with self.in_use():
+                self.hold_fd()
+                yield from drive(
+                    m,
+                    lambda: m.core.file_truncate(self.id, size, BUDGET),
+                    what="truncate",
+                )
+        self.size = size
+        m.core.mapping_size(self.id, size)
+
+    def writeback(self) -> Op[int]:
+        """Start write-out of every page that is dirty now; pages started."""
+        if self.kind != "file" or self.dead:
+            return 0
+        total = index = 0
+        while not self.dead:
+            rc, index, done = self.m.core.file_writeback(self.id, index, BUDGET)
+            total += done
+            if rc == _ffi.DONE:
+                break
+            check(rc, f"write-back of {self.owner.label()}")
+            yield Io() if rc == _ffi.WAIT else MORE
+        return total
+
+    def wait_writeback(self) -> Op[None]:
+        """Wait until no page of it is being written."""
+        while not self.dead and self.stat().nr_writeback:
+            yield Io()
+
+    def fsync(self) -> Op[None]:
+        """Write back and wait; a page that was on its way out is written again.
+
+        Raises:
+            VmError: the errno of a failed transfer, once.
+        """
+        for _ in range(2):
+            yield from self.writeback()
+            yield from self.wait_writeback()
+            if self.dead or self.kind != "file" or not self.stat().nr_dirty:
+                break
+        if self.dead:
+            return
+        self.m.writeback.cleaned(self)
+        self.raise_error()
+        self.settle()
+
+    def raise_error(self) -> None:
+        """Report a failed transfer, once.
+
+        Raises:
+            VmError: its errno.
+        """
+        error = self.stat().error
+        if error:
+            self.m.core.mapping_clear_error(self.id)
+            raise VmError(error, f"{self.owner.label()}: a page could not be written")
+
+    def drop(self) -> Op[None]:
+        """Forget every page, dirty or not, and the file; after its last release.
+
+        A file that a task still maps goes with its last area.
+        """
+        if self.dead or self._dropping:
+            return
+        if self.stat().nr_vmas:
+            self._dropping = True
+            return
+        yield from self._forget()
+
+    def unmapped(self) -> Op[None]:
+        """A task's area of the file has gone."""
+        if self.dead or self.stat().nr_vmas:
+            return
+        if self._dropping:
+            yield from self._forget()
+        else:
+            self.settle()
+
+    def _forget(self) -> Op[None]:
+        self._dropping = True
+        m = self.m
+        yield from drive(
+            m, lambda: m.core.file_truncate(self.id, 0, BUDGET), what="drop"
+        )
+        self.size = 0
+        m.files.forget(self)
+        m.core.mapping_destroy(self.id)
+        self.dead = True
+        self._let_go()

@@ -1,0 +1,344 @@
+"""Modelled tasks: address spaces that map files and memory and touch their pages.
+
+A task is named by a pid but is no process: nothing real is ever signalled. Its
+touches are operations that somebody runs; when it is killed they end with ESRCH.
+Two touches of one task may run at once, as two threads would.
+
+Source: mm/mmap.c, mm/memory.c, kernel/exit.c, 2.6.0; the core does the faults.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from memfs.vm import _ffi
+from memfs.vm._ffi import Touch
+from memfs.vm.alloc import BUDGET, drive
+from memfs.vm.errors import VmError
+from memfs.vm.pagecache import PageFile, pages_of
+from memfs.vm.readahead import ReadAhead
+from memfs.vm.sched import MORE, Op, Park, Until
+
+if TYPE_CHECKING:
+    from memfs.vm.machine import Machine
+
+FIRST_VPN = 0x10000  # chosen here: areas lie one behind the other from 256 MiB on
+GUARD_PAGES = 16
+MAX_VPN = 1 << 35  # 2^47 bytes on every layout
+MAX_AREA = (1 << 32) - 1
+ORDERS = ("sequential", "random")
+
+
+class Area(NamedTuple):
+    """An area of a task; pages."""
+
+    id: int
+    vma: int
+    vpn: int
+    nr: int
+    file: PageFile | None
+    writable: bool
+    shared: bool
+    ra: ReadAhead
+
+
+class TaskStat(NamedTuple):
+    """A task's counters: pages, faults, and modelled CPU time in ns."""
+
+    pid: int
+    name: str
+    rss: int
+    anon_rss: int
+    swap: int
+    page_tables: int
+    nr_vmas: int
+    total_vm: int
+    minflt: int
+    majflt: int
+    cpu_ns: int
+    killed: bool
+
+
+class Task:
+    """One modelled task."""
+
+    def __init__(self, m: Machine, name: str, pid: int, cpu: int) -> None:
+        self.m = m
+        self.name = name
+        self.pid = pid
+        self.cpu = cpu
+        self.start_ns = m.now
+        self.cpu_ns = 0
+        self.killed = False
+        self.dying = False
+        self.gone = False
+        self.areas: dict[int, Area] = {}
+        self._next_area = 1
+        self._next_vpn = FIRST_VPN
+        self._passes = 0
+        self._mm = m.core.mm_create(m.next_stamp())
+
+    def __repr__(self) -> str:
+        return f"<Task {self.pid} {self.name}>"
+
+    def stat(self) -> TaskStat:
+        """Its counters; zeros when it is gone."""
+        mm = _ffi.MmStat(*[0] * 8) if self.gone else self.m.core.mm_stat(self._mm)
+        return TaskStat(
+            self.pid,
+            self.name,
+            mm.rss,
+            mm.anon_rss,
+            mm.swap,
+            mm.page_tables,
+            mm.nr_vmas,
+            mm.total_vm,
+            mm.minflt,
+            mm.majflt,
+            self.cpu_ns,
+            self.killed,
+        )
+
+    # -- areas -------------------------------------------------------------------
+
+    def mmap_anon(self, nbytes: int, write: bool = True) -> int:
+        """Map `nbytes` of anonymous memory. Returns: number of the area.
+
+        Raises:
+            VmError: ESRCH the task was killed; EINVAL, ENOMEM.
+        """
+        flags = _ffi.VMA_WRITE if write else 0
+        return self._map(pages_of(nbytes), flags, None)
+
+    def mmap_file(
+        self, file: PageFile, nbytes: int, shared: bool = True, write: bool = False
+    ) -> int:
+        """Map the first `nbytes` of a file. Returns: number of the area.
+
+        Raises:
+            VmError: ESRCH the task was killed; EINVAL, ENOMEM.
+        """
+        if file.dead:
+            raise VmError(errno.ENODEV, "the file is gone")
+        flags = (_ffi.VMA_SHARED if shared else 0) | (_ffi.VMA_WRITE if write else 0)
+        file.hold_fd()
+        area = self._map(pages_of(nbytes), flags, file)
+        if shared and write and file.kind == "file":
+            self.m.writeback.dirtied(file, 0)
+        return area
+
+    def _map(self, nr: int, flags: int, file: PageFile | None) -> int:
+        self._check_alive()
+        if not 0 < nr <= MAX_AREA or self._next_vpn + nr > MAX_VPN:
+            raise VmError(errno.EINVAL, f"an area of {nr} pages")
+        mapping = _ffi.NO_ID if file is None else file.id
+        vma = self.m.core.mmap(self._mm, flags, mapping, 0, self._next_vpn, nr)
+        area = Area(
+            self._next_area,
+            vma,
+            self._next_vpn,
+            nr,
+            file,
+            bool(flags & _ffi.VMA_WRITE),
+            bool(flags & _ffi.VMA_SHARED),
+            self.m.read_ahead(),
+        )
+        self.areas[area.id] = area
+        self._next_area += 1
+        self._next_vpn += nr + GUARD_PAGES
+        self.m.bump()
+        return area.id
+
+    def area(self, area_id: int) -> Area:
+        """An area by its number.
+
+        Raises:
+            VmError: ESRCH the task was killed; EINVAL, there is no such area.
+        """
+        self._check_alive()
+        if area_id not in self.areas:
+            raise VmError(errno.EINVAL, f"there is no area {area_id}")
+        return self.areas[area_id]
+
+    def munmap(self, area_id: int) -> Op[None]:
+        """Take an area away.
+
+        Raises:
+            VmError: ESRCH the task was killed; EINVAL, there is no such area.
+        """
+        area = self.area(area_id)
+        del self.areas[area_id]
+        yield from self._zap(area)
+
+    def _zap(self, area: Area) -> Op[None]:
+        core = self.m.core
+        yield from drive(
+            self.m, lambda: core.munmap(area.vma, BUDGET), what="munmap", cpu=self.cpu
+        )
+        if area.file is not None:
+            yield from area.file.unmapped()
+
+    # -- touching -----------------------------------------------------------------
+
+    def touch(
+        self,
+        area_id: int,
+        write: bool = True,
+        order: str = "sequential",
+        passes: int | None = None,
+        first: int = 0,
+        nr: int | None = None,
+    ) -> Op[int]:
+        """Touch pages of an area, pass after pass.
+
+        Args:
+            area_id: of this task.
+            write: write them, else read.
+            order: "sequential" or "random" (a page may come twice in a pass).
+            passes: how many; None: without end.
+            first: first page of the area.
+            nr: pages; None: all from `first` on.
+
+        Returns:
+            Pages touched.
+
+        Raises:
+            VmError: ESRCH the task was killed; EINVAL; EACCES a write to a
+                read-only area; EFAULT behind the end of a file; EIO.
+        """
+        area = self.area(area_id)
+        nr = area.nr - first if nr is None else nr
+        if order not in ORDERS or first < 0 or nr < 1 or first + nr > area.nr:
+            raise VmError(errno.EINVAL, f"touch {order} of {nr} pages from {first}")
+        if write and not area.writable:
+            raise VmError(errno.EACCES, f"area {area_id} is read-only")
+        flags = _ffi.TOUCH_WRITE if write else 0
+        flags |= _ffi.TOUCH_RANDOM if order == "random" else 0
+        walk = Touch(self.m.core, self._mm, area.vma, flags, first, nr)
+        done = 0
+        while passes is None or done < passes:
+            self._passes += 1
+            walk.restart(self.m.seed_of(self.pid, self._passes))
+            yield from self._pass(walk, area)
+            done += 1
+            self.m.report(passes=done)
+        return done * nr
+
+    def _pass(self, walk: Touch, area: Area) -> Op[None]:
+        guard = self._guard(area)
+        try:
+            yield from drive(
+                self.m,
+                lambda: walk.step(BUDGET),
+                what="touch",
+                guard=guard,
+                ra=area.ra,
+                cpu=self.cpu,
+                step=lambda: self._spend(walk),
+                place=lambda: walk.pos,
+            )
+        except VmError as error:
+            if error.errno != errno.ENOMEM:
+                raise
+            # do_page_fault() kills who cannot have a page.
+            self.m.klog.add(f"VM: killing process {self.name}", 4)
+            self.kill()
+            guard()
+
+    def _spend(self, walk: Touch) -> Op[None]:
+        # The time that the touches took; a step is never free, so that a walk
+        # without end lets the clock go on.
+        cost = walk.take_cost()
+        self.cpu_ns += cost
+        if cost:
+            yield Until(self.m.now + cost)
+        else:
+            yield MORE
+
+    def _guard(self, area: Area) -> Callable[[], None]:
+        def check() -> None:
+            self._check_alive()
+            if area.id not in self.areas:
+                raise VmError(errno.EINVAL, f"area {area.id} was unmapped")
+
+        return check
+
+    def _check_alive(self) -> None:
+        if self.killed:
+            raise VmError(errno.ESRCH, f"task {self.pid} was killed")
+        if self.gone or self.dying:
+            raise VmError(errno.ESRCH, f"task {self.pid} has ended")
+
+    # -- the end -------------------------------------------------------------------
+
+    def kill(self) -> None:
+        """Kill it: its pages go in the background, its touches end with ESRCH."""
+        if self.killed or self.dying:
+            return
+        self.killed = True
+        self.m.sched.spawn(self._exit(), name=f"exit {self.pid}", background=True)
+        self.dying = True
+
+    def exit(self) -> Op[None]:
+        """End it: every area goes, and the pid is free again."""
+        if self.dying:
+            yield Park(("task", self.pid, "gone"))
+        elif not self.gone:
+            self.dying = True
+            yield from self._exit()
+        self.m.tasks.forget(self)
+
+    def _exit(self) -> Op[None]:
+        try:
+            while self.areas:
+                _, area = self.areas.popitem()
+                yield from self._zap(area)
+            core = self.m.core
+            yield from drive(
+                self.m, lambda: core.mm_destroy(self._mm, BUDGET), what="exit"
+            )
+            self.gone = True
+        finally:
+            self.dying = False
+            self.m.sched.wake(("task", self.pid, "gone"))
+
+
+class Tasks:
+    """Every task of a machine, by its pid."""
+
+    def __init__(self, m: Machine) -> None:
+        self.m = m
+        self._by_pid: dict[int, Task] = {}
+        self._created = 0
+
+    def create(self, name: str, pid: int) -> Task:
+        """A task without areas; CPUs are given out in turn.
+
+        Raises:
+            VmError: EEXIST the pid is there; EINVAL; ENOMEM.
+        """
+        if pid in self._by_pid:
+            raise VmError(errno.EEXIST, f"there is a task {pid}")
+        if pid < 1:
+            raise VmError(errno.EINVAL, f"pid {pid}")
+        task = Task(self.m, name, pid, self._created % self.m.layout.cpus)
+        self._created += 1
+        self._by_pid[pid] = task
+        self.m.bump()
+        return task
+
+    def get(self, pid: int) -> Task | None:
+        """The task of a pid, if there is one."""
+        return self._by_pid.get(pid)
+
+    def all(self) -> list[Task]:
+        """Every task, killed ones that have not been reaped too, by pid."""
+        return [task for _, task in sorted(self._by_pid.items())]
+
+    def forget(self, task: Task) -> None:
+        """The task has ended."""
+        if self._by_pid.get(task.pid) is task:
+            del self._by_pid[task.pid]
+        self.m.bump()

@@ -1,0 +1,92 @@
+"""What a volume is: a real file system below one directory of the mount.
+
+The protocol alone; ``memfs/files/paged`` implements it. ``memfs.tree`` hands it on.
+
+Concurrency: one thread; every method may wait, and others of the same volume may be
+called while it does.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from memfs.request import Attr, Caller, StatFs
+
+
+class VolumeEntry(NamedTuple):
+    """One name of a volume's directory; ``cookie`` is where the next call starts."""
+
+    name: bytes
+    ino: int
+    attr: Attr
+    cookie: int
+
+
+Buffer = bytes | bytearray | memoryview
+
+
+class Volume(Protocol):
+    """One of files/ and shm/.
+
+    Inode numbers are the volume's own: 1 is its root, below 2**48. ``lookup``,
+    ``create``, ``mkdir``, ``mknod``, ``symlink`` and ``link`` each give the caller
+    one reference, which ``forget`` takes back; so does an entry of ``readdir``
+    that is neither "." nor ".." (the adapter calls ``remember`` for it).
+    ``mode`` has the umask applied. Raises TreeError or anything with ``.errno``.
+
+    Attributes:
+        entry_timeout, attr_timeout: seconds the kernel may keep names and
+            attributes; everything that changes them goes through the mount.
+    """
+
+    entry_timeout: float
+    attr_timeout: float
+
+    async def getattr(self, ino: int) -> Attr: ...
+    async def setattr(
+        self,
+        ino: int,
+        *,
+        mode: int | None = None,
+        uid: int | None = None,
+        gid: int | None = None,
+        size: int | None = None,
+        atime_ns: int | None = None,
+        mtime_ns: int | None = None,
+        fh: int | None = None,
+    ) -> Attr: ...
+    async def lookup(self, parent: int, name: bytes) -> tuple[int, Attr]: ...
+    def forget(self, ino: int, nlookup: int) -> None: ...
+    def remember(self, ino: int) -> None: ...
+    async def readdir(self, ino: int, cookie: int) -> list[VolumeEntry]: ...
+    async def readlink(self, ino: int) -> bytes: ...
+    async def symlink(
+        self, parent: int, name: bytes, target: bytes, caller: Caller
+    ) -> tuple[int, Attr]: ...
+    async def mkdir(
+        self, parent: int, name: bytes, mode: int, caller: Caller
+    ) -> tuple[int, Attr]: ...
+    async def mknod(
+        self, parent: int, name: bytes, mode: int, rdev: int, caller: Caller
+    ) -> tuple[int, Attr]: ...
+    async def rmdir(self, parent: int, name: bytes) -> None: ...
+    async def unlink(self, parent: int, name: bytes) -> None: ...
+    async def rename(
+        self, parent: int, name: bytes, new_parent: int, new_name: bytes, flags: int
+    ) -> None: ...
+    async def link(
+        self, ino: int, new_parent: int, new_name: bytes
+    ) -> tuple[int, Attr]: ...
+    async def create(
+        self, parent: int, name: bytes, mode: int, flags: int, caller: Caller
+    ) -> tuple[int, Attr, int]: ...
+    async def open(self, ino: int, flags: int, caller: Caller) -> int: ...
+    async def read(self, fh: int, off: int, size: int) -> Buffer: ...
+    async def write(self, fh: int, off: int, data: bytes) -> int: ...
+    async def flush(self, fh: int) -> None: ...
+    async def fsync(self, fh: int, datasync: bool) -> None: ...
+    async def fsyncdir(self, ino: int, datasync: bool) -> None: ...
+    async def release(self, fh: int) -> None: ...
+    async def statfs(self) -> StatFs: ...
+    async def fallocate(self, fh: int, mode: int, off: int, length: int) -> None: ...
+    async def lseek(self, fh: int, off: int, whence: int) -> int: ...

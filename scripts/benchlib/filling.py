@@ -1,0 +1,184 @@
+"""Fills one zone of a machine as a long life would have left it.
+
+Three pages in five are anonymous, two belong to a file, a fifth of those is dirty.
+No order has anything to do with another: not the LRU lists', nor the page frames',
+the file's or the page tables'. A file read in random order takes every page of
+the zone; then it is cut shorter by a few pages at a time, and each time the tasks
+and the file of the measurement take what became free.
+
+It works through the core's calls, a page or a batch each, since a real fill
+through operations would wait for device time in between. Same pages, same machine.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import dataclass
+
+from memfs.vm import Layout, Machine, PageFile, ZoneItem, _ffi
+
+PAGE = 4096
+BATCH = 32
+BUDGET = 4096
+NODE0_MIB = 512
+# Left free: the per-CPU lists and the marks, so that no page goes elsewhere.
+SPARE = 1024
+KERNEL = "2.6.0"
+ZONE = 5  # HighMem of node 1
+
+MACHINE = """
+name = "bench"
+kernel = "{kernel}"
+lowmem = "{node0}M"
+min_free_kbytes = 256
+swap = "{swap}M"
+[[node]]
+size = "{node0}M"
+[[node]]
+size = "{zone}M"
+"""
+
+
+def machine(pages: int, **options: object) -> Machine:
+    """A machine with a zone 5 of `pages` pages (a multiple of 1024) to fill."""
+    mib = pages * PAGE >> 20
+    text = MACHINE.format(kernel=KERNEL, node0=NODE0_MIB, zone=mib, swap=2 * mib)
+    return Machine(Layout.parse(text, "bench"), seed=1, **options)  # type: ignore[arg-type]
+
+
+class HostFile:
+    """The owner of a page-cache file, with an unlinked sparse file behind it."""
+
+    def __init__(self, pages: int) -> None:
+        self.fd = os.memfd_create("memfs-bench")
+        os.ftruncate(self.fd, pages * PAGE)
+
+    def need_fd(self) -> int:
+        """The host's file."""
+        return self.fd
+
+    def io_idle(self) -> None:
+        """It stays open."""
+
+    def label(self) -> str:
+        """For reports."""
+        return "bench"
+
+    def close(self) -> None:
+        """Give it back."""
+        os.close(self.fd)
+
+
+@dataclass
+class Contents:
+    """What a zone was filled with."""
+
+    file: PageFile
+    host: HostFile
+    mm: int
+    pages: int
+
+
+class Filler:
+    """One fill of zone 5 of a machine made by machine()."""
+
+    def __init__(self, m: Machine, seed: int) -> None:
+        self.m = m
+        self.rng = random.Random(seed)
+        self.nr = m.zone_stat(ZONE).free - SPARE
+        nr_anon = self.nr * 3 // 5
+        self.nr_file = self.nr - nr_anon
+        # A page comes twice in a random walk; twice the area keeps that rare.
+        area = 2 * nr_anon
+        self.mm = m.core.mm_create(seed)
+        vma = m.core.mmap(self.mm, _ffi.VMA_WRITE, _ffi.NO_ID, 0, 0x1000, area)
+        flags = _ffi.TOUCH_WRITE | _ffi.TOUCH_RANDOM
+        self.walk = _ffi.Touch(m.core, self.mm, vma, flags, 0, area)
+        self.walk.restart(seed)
+
+    def fill(self) -> Contents:
+        """Fill it."""
+        m = self.m
+        fast = {"latency_ns": 1000, "bandwidth": 10**12}
+        slow = m.disk._asdict()
+        m.set_device("disk", **fast)
+        junk, junk_host = self._file(self.nr)
+        file, host = self._file(self.nr_file)
+        try:
+            self._scatter(junk)
+            self._populate(junk, file)
+        finally:
+            m.sched.run(junk.drop())
+            junk_host.close()
+            m.set_device("disk", **slow)
+        return Contents(file, host, self.mm, self.nr)
+
+    def _file(self, pages: int) -> tuple[PageFile, HostFile]:
+        host = HostFile(pages)
+        file = self.m.files.create("file", host, pages * PAGE)
+        file.hold_fd()
+        return file, host
+
+    def _settle(self) -> None:
+        # Every transfer ends.
+        while (due := self.m.sched.next_due()) is not None and self.m.core.next_event():
+            self.m.sched.advance(due)
+
+    def _read_in(self, file: PageFile, index: int) -> None:
+        while self.m.core.file_submit_read(file.id, index, 1)[0] == _ffi.WAIT:
+            self._settle()
+
+    def _scatter(self, junk: PageFile) -> None:
+        order = list(range(self.nr))
+        self.rng.shuffle(order)
+        for index in order:
+            self._read_in(junk, index)
+        self._settle()
+
+    def _populate(self, junk: PageFile, file: PageFile) -> None:
+        order = list(range(self.nr_file))
+        self.rng.shuffle(order)
+        left = self.nr
+        while left:
+            batch = min(BATCH, left)
+            left -= batch
+            self.m.core.file_truncate(junk.id, left * PAGE, BUDGET)
+            wanted = batch * len(order) / (left + batch)
+            nr_file = int(wanted) + (self.rng.random() < wanted % 1)
+            self._add_file(file, [order.pop() for _ in range(min(nr_file, len(order)))])
+            self._add_anon(batch - nr_file)
+
+    def _add_anon(self, nr: int) -> None:
+        had = self.m.core.mm_stat(self.mm).anon_rss
+        while (missing := had + nr - self.m.core.mm_stat(self.mm).anon_rss) > 0:
+            self.walk.step(missing)
+
+    def _add_file(self, file: PageFile, indexes: list[int]) -> None:
+        block = bytes(PAGE)
+        clean = [index for index in indexes if index % 5]
+        for index in indexes:
+            if index % 5:
+                self._read_in(file, index)
+            else:
+                self.m.core.file_write(file.id, index * PAGE, block, 0)
+        self._settle()
+        buf = bytearray(PAGE)
+        for index in clean:
+            self.m.core.file_read(file.id, index * PAGE, buf, 0)
+
+
+def empty(m: Machine, contents: Contents) -> None:
+    """Forget what a zone was filled with, so that it can be filled again."""
+    m.sched.run(m.enable_zone(ZONE))
+    m.sched.run(contents.file.drop())
+    while m.core.mm_destroy(contents.mm, BUDGET) != _ffi.DONE:
+        pass
+    contents.host.close()
+
+
+def shares(m: Machine) -> dict[str, int]:
+    """What zone 5 holds, in pages: for the reader of the JSON, and for a check."""
+    item = m.zone_stat(ZONE).item
+    names = ("NR_ANON", "NR_FILE", "NR_DIRTY", "NR_ACTIVE", "NR_INACTIVE", "NR_FREE")
+    return {name.lower(): item[ZoneItem[name]] for name in names}

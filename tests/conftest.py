@@ -1,0 +1,40 @@
+"""Fixtures that several files of tests share."""
+
+from __future__ import annotations
+
+import pytest
+from mounting import mounted
+
+
+@pytest.fixture(autouse=True)
+def runtime_dir(tmp_path_factory, monkeypatch):
+    """Locks and logs of daemons that tests start lie apart from the user's."""
+    path = tmp_path_factory.getbasetemp() / "runtime"
+    monkeypatch.setenv("MEMFS_RUNTIME_DIR", str(path))
+    return path
+
+
+@pytest.fixture
+def fake_mount_point(tmp_path):
+    """A mount of tests/fakedaemon.py, for one test."""
+    with mounted(tmp_path) as mount:
+        yield mount
+
+
+@pytest.fixture
+def mount_with(tmp_path):
+    """A function that mounts; what it mounted ends with the test.
+
+    Keyword arguments are those of ``mounting.start``.
+    """
+    import contextlib
+
+    with contextlib.ExitStack() as stack:
+        count = iter(range(100))
+
+        def make(**more):
+            directory = tmp_path / f"mount{next(count)}"
+            directory.mkdir()
+            return stack.enter_context(mounted(directory, **more))
+
+        yield make

@@ -1,0 +1,305 @@
+"""The life of a mount: begin, refusals, the end in all its forms."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from mounting import FAKE, PATIENCE_S, ROOT, wait_until
+
+from memfs import mountpoints
+from memfs.daemon import MountError, umount
+
+pytestmark = pytest.mark.mount
+
+
+@pytest.fixture
+def point(tmp_path):
+    """An empty mount point; whatever is mounted there at the end goes."""
+    path = tmp_path / "mnt"
+    path.mkdir()
+    yield path
+    pid = mountpoints.owner(path)
+    if pid is not None:
+        os.kill(pid, signal.SIGKILL)
+    if mountpoints.mounted_type(path) is not None:
+        mountpoints.detach(path)
+
+
+def run(point, *options):
+    """The fake daemon, detached; returns when the starting process ends."""
+    return subprocess.run(
+        [*FAKE, "--detach", *map(str, options), str(point)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+
+def sentence(done):
+    """What a refused start says: one line, on stderr."""
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    return done.stderr
+
+
+def log_of(point):
+    return mountpoints.log_path(point).read_text()
+
+
+# Beginning
+
+
+def test_a_detached_mount_answers_when_the_command_returns(point):
+    """With pipes for all output, as in ``$(memfs mount ...)``: they are let go."""
+    done = run(point)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (point / "memhotplug").read_text() == "nothing\n"
+    assert mountpoints.mounted_type(point) == "fuse.memfs"
+    umount(point)
+    assert os.listdir(point) == []
+
+
+def test_a_detached_daemon_keeps_nothing_of_its_caller(point, tmp_path):
+    with open(tmp_path / "held", "w") as held:
+        os.set_inheritable(held.fileno(), True)
+        command = [*FAKE, "--detach", str(point)]
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
+        subprocess.run(command, env=env, check=True, close_fds=False, cwd=tmp_path)
+    pid = mountpoints.owner(point)
+    opened = [
+        os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")
+    ]
+    assert str(tmp_path / "held") not in opened
+    assert os.readlink(f"/proc/{pid}/cwd") == "/"
+    assert os.getsid(pid) == pid
+    assert f"pid {pid}" in log_of(point)
+    umount(point)
+    assert mountpoints.wait_for_end(pid, 0)
+
+
+def test_ready_is_said_on_a_descriptor(fake_mount_point):
+    """The fixture waits for it."""
+    assert os.path.ismount(fake_mount_point.path)
+
+
+def test_mount_options_reach_libfuse(mount_with):
+    mount = mount_with(options=["-o", "allow_other"])
+    table = Path("/proc/mounts").read_text().splitlines()
+    [line] = [line for line in table if f" {mount.path} " in line]
+    assert line.startswith("memfs ")
+    assert "allow_other" in line
+    assert "default_permissions" in line
+
+
+def test_modes_are_what_the_callers_umask_leaves(fake_mount_point):
+    script = "umask 0; mkdir $M/files/d; umask 027; touch $M/files/f; "
+    done = fake_mount_point.shell(script + "stat -c %a $M/files/d $M/files/f")
+    assert done.stdout.split() == ["777", "640"]
+
+
+# Refusals
+
+
+def test_a_second_daemon_on_a_mount_point_is_refused(point):
+    assert run(point).returncode == 0
+    assert "mounted there already" in sentence(run(point))
+    assert (point / "memhotplug").read_text() == "nothing\n"
+    umount(point)
+
+
+def test_two_that_start_at_once_are_one(point):
+    results = []
+    threads = [
+        threading.Thread(target=lambda: results.append(run(point))) for _ in "123"
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(done.returncode for done in results) == [0, 1, 1]
+    umount(point)
+
+
+def test_a_second_daemon_on_a_files_directory_is_refused(point, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "other").mkdir()
+    assert run(point, "--files", tmp_path / "disk").returncode == 0
+    assert "another daemon" in sentence(
+        run(tmp_path / "other", "--files", tmp_path / "disk")
+    )
+    umount(point)
+    assert run(tmp_path / "other", "--files", tmp_path / "disk").returncode == 0
+    umount(tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("missing", "No such file"),
+        ("file", "not a directory"),
+        ("missing/below", "No such file"),
+    ],
+)
+def test_what_is_no_mount_point_is_refused(tmp_path, name, words):
+    (tmp_path / "file").write_text("")
+    assert words in sentence(run(tmp_path / name))
+
+
+def test_a_missing_files_directory_is_refused(point, tmp_path):
+    assert "No such file" in sentence(run(point, "--files", tmp_path / "none"))
+
+
+def test_a_mistake_in_what_is_mounted_is_one_sentence(point):
+    assert "line 3, size" in sentence(run(point, "--machine", "bad"))
+    assert not os.path.ismount(point)
+    assert "ZeroDivisionError" in sentence(run(point, "--machine", "bug"))
+    assert "Traceback" in log_of(point)
+
+
+# The end
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_the_daemon_in_order(mount_with, tmp_path, number):
+    mount = mount_with(options=["--tell", str(tmp_path / "told")])
+    client = mount.client("printf hang > $M/memhotplug", "bash")
+    wait_until(lambda: "waiting=1" in (mount / "status").read_text())
+    mount.process.send_signal(number)
+    assert mount.process.wait(10) == 0
+    assert client.wait(10) != 0
+    assert not os.path.ismount(mount.path)
+    told = (tmp_path / "told").read_text().splitlines()
+    assert [line.split()[:2] for line in told] == [["shutdown", "1"], ["shutdown", "2"]]
+
+
+def test_an_open_file_does_not_keep_a_signal_from_ending_it(mount_with):
+    mount = mount_with()
+    fd = os.open(mount / "files/a", os.O_CREAT | os.O_WRONLY)
+    mount.process.terminate()
+    assert mount.process.wait(10) == 0
+    assert not os.path.ismount(mount.path)
+    with pytest.raises(OSError, match="not connected"):
+        os.write(fd, b"lost, and told so")
+    with contextlib.suppress(OSError):
+        os.close(fd)
+
+
+def test_what_was_written_through_a_mapping_is_written_back(mount_with, tmp_path):
+    mount = mount_with(options=["--tell", str(tmp_path / "told")])
+    (mount / "files/a").write_bytes(bytes(4096))
+    fd = os.open(mount / "files/a", os.O_RDWR)
+    with mmap.mmap(fd, 4096) as memory:
+        memory[:6] = b"mapped"
+        mount.process.terminate()
+        assert mount.process.wait(10) == 0
+    with contextlib.suppress(OSError):
+        os.close(fd)
+    assert "mapped" in (tmp_path / "told").read_text()
+
+
+def test_umount_writes_back_and_waits_for_the_end(point, tmp_path):
+    assert run(point, "--tell", tmp_path / "told").returncode == 0
+    pid = mountpoints.owner(point)
+    umount(point)
+    assert mountpoints.owner(point) is None
+    assert mountpoints.wait_for_end(pid, 0)
+    assert (tmp_path / "told").read_text().startswith("shutdown 1")
+
+
+def test_a_plain_umount_ends_the_daemon(fake_mount_point):
+    fake_mount_point.umount()
+    assert fake_mount_point.process.wait(10) == 0
+
+
+def test_a_busy_mount_names_who_holds_it(point):
+    assert run(point).returncode == 0
+    sleeper = subprocess.Popen(["cat"], stdin=subprocess.PIPE, cwd=point)
+    with pytest.raises(MountError, match=f"busy, held by.*{sleeper.pid}") as caught:
+        umount(point)
+    assert caught.value.pids == (sleeper.pid,)
+    assert (point / "memhotplug").read_text() == "nothing\n"
+    sleeper.communicate()
+    umount(point)
+
+
+def test_a_mapping_holds_a_mount(point):
+    assert run(point).returncode == 0
+    (point / "files/a").write_bytes(bytes(4096))
+    script = (
+        "import mmap, sys; f = open(sys.argv[1]);"
+        "m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ); f.close();"
+        "print(flush=True); sys.stdin.read()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    command = [sys.executable, "-c", script, str(point / "files/a")]
+    holder = subprocess.Popen(command, **pipes)
+    holder.stdout.readline()
+    with pytest.raises(MountError) as caught:
+        umount(point)
+    assert caught.value.pids == (holder.pid,)
+    holder.communicate()
+    umount(point)
+
+
+def test_a_lazy_umount_goes_past_a_holder(point):
+    assert run(point).returncode == 0
+    sleeper = subprocess.Popen(["cat"], stdin=subprocess.PIPE, cwd=point)
+    with pytest.raises(MountError, match="still"):
+        umount(point, lazy=True, timeout_s=0)
+    assert not os.path.ismount(point)
+    sleeper.communicate()
+    wait_until(lambda: mountpoints.owner(point) is None)
+
+
+def test_umount_of_what_is_not_mounted_is_refused(point):
+    with pytest.raises(MountError, match="nothing is mounted"):
+        umount(point)
+    with pytest.raises(MountError, match="proc is mounted there"):
+        umount("/proc")
+
+
+def test_a_mount_whose_daemon_was_killed_is_made_anew(point):
+    assert run(point).returncode == 0
+    pid = mountpoints.owner(point)
+    os.kill(pid, signal.SIGKILL)
+    assert mountpoints.wait_for_end(pid, 10)
+    with pytest.raises(OSError, match="not connected"):
+        os.stat(point)
+    assert run(point).returncode == 0
+    assert (point / "memhotplug").read_text() == "nothing\n"
+    umount(point)
+
+
+def test_umount_clears_a_stale_mount_away(point):
+    assert run(point).returncode == 0
+    pid = mountpoints.owner(point)
+    os.kill(pid, signal.SIGKILL)
+    assert mountpoints.wait_for_end(pid, 10)
+    umount(point)
+    assert os.listdir(point) == []
+
+
+def test_a_mount_point_may_have_any_name(tmp_path):
+    point = tmp_path / 'a b\\c"\u00fc'
+    point.mkdir()
+    assert run(point).returncode == 0
+    assert (point / "memhotplug").read_text() == "nothing\n"
+    umount(point)
+
+
+def test_a_symbolic_link_names_the_mount_point(point, tmp_path):
+    (tmp_path / "link").symlink_to(point)
+    assert run(tmp_path / "link").returncode == 0
+    assert "mounted there already" in sentence(run(point))
+    umount(tmp_path / "link")

@@ -1,0 +1,283 @@
+"""The scripts, in a copy of the tree, with stand-ins for what they call.
+
+The real set-up, mount and test run are what a developer and CI do; here is what
+these do not show: the refusals, the second run, and how results are counted.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.tree
+
+ROOT = Path(__file__).resolve().parents[1]
+
+LISTING = "Node 0 enabled nonhotremovable\n"
+
+
+class Tree:
+    """A copy of the scripts and the mount point, with stand-in programs."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self.bin = root / ".venv" / "bin"
+        self.bin.mkdir(parents=True)
+        shutil.copytree(ROOT / "scripts", root / "scripts")
+        (root / "mountpoint" / "memhotplug").mkdir(parents=True)
+        for name in (".ci", "memfs/csrc", "tests/shell"):
+            (root / name).mkdir(parents=True)
+
+    def program(self, path: str, text: str) -> None:
+        file = self.root / path
+        file.write_text(f"#!/bin/sh\n{text}\n")
+        file.chmod(0o755)
+
+    def tool(self, name: str, text: str = "exit 0") -> None:
+        """A stand-in that is found before the real one."""
+        self.program(f".venv/bin/{name}", text)
+
+    def shell_test(self, name: str, text: str) -> None:
+        (self.root / "tests" / "shell" / name).write_text(text)
+
+    def run(self, script: str, *arguments: str, **env: str):
+        return subprocess.run(
+            [self.root / "scripts" / script, *arguments],
+            cwd=self.root,
+            env={**os.environ, "PATH": f"{self.bin}:{os.environ['PATH']}", **env},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture
+def tree(tmp_path):
+    return Tree(tmp_path / "tree with a space")
+
+
+# The empty mount point
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_echo_without_a_mount_fails_and_leaves_nothing(tmp_path, shell):
+    shutil.copytree(ROOT / "mountpoint" / "memhotplug", tmp_path / "m" / "memhotplug")
+    before = sorted(tmp_path.rglob("*"))
+    command = "echo disable 5 > m/memhotplug"
+    done = subprocess.run(
+        [shell, "-c", command], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert done.returncode != 0
+    assert b"directory" in done.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def git(directory: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(directory), *arguments]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def test_what_lies_in_the_mount_point_survives_a_clone(tmp_path):
+    """git keeps no empty directory, and nothing that is ignored."""
+    shutil.copytree(
+        ROOT / "mountpoint" / "memhotplug", tmp_path / "mountpoint" / "memhotplug"
+    )
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", ".")
+    kept = git(tmp_path, "ls-files", "mountpoint").splitlines()
+    assert kept == ["mountpoint/memhotplug/not-mounted.txt"]
+
+
+# start and stop
+
+
+MEMFS = f"""
+echo "memfs $*" >> calls
+rm -r mountpoint/memhotplug
+printf '{LISTING.strip()}\\n' > mountpoint/memhotplug
+"""
+
+
+@pytest.fixture
+def startable(tree):
+    """A tree whose set-up does nothing and whose mount is a plain file."""
+    tree.program("scripts/setup", "exit 0")
+    tree.tool("memfs", MEMFS)
+    return tree
+
+
+def test_start_mounts_and_shows_the_listing_and_what_to_try(startable):
+    done = startable.run("start", "--seed", "3")
+    assert done.returncode == 0, done.stderr
+    calls = (startable.root / "calls").read_text()
+    assert calls == f"memfs mount --seed 3 {startable.root}/mountpoint\n"
+    assert done.stdout.startswith(f"$ cat mountpoint/memhotplug\n{LISTING}Try next:\n")
+    assert len(done.stdout.partition("Try next:\n")[2].splitlines()) == 3
+
+
+def test_start_again_is_harmless(startable):
+    startable.run("start")
+    done = startable.run("start")
+    assert done.returncode == 0
+    assert "mounted already" in done.stdout
+    assert LISTING in done.stdout
+    assert len((startable.root / "calls").read_text().splitlines()) == 1
+
+
+def test_start_ends_when_the_mount_fails(startable):
+    startable.tool("memfs", "echo no >&2; exit 3")
+    done = startable.run("start")
+    assert done.returncode == 3
+    assert "Try next" not in done.stdout
+
+
+def test_start_ends_when_the_setup_fails(startable):
+    startable.program("scripts/setup", "exit 1")
+    assert startable.run("start").returncode == 1
+    assert not (startable.root / "calls").exists()
+
+
+def test_stop_without_a_mount_is_harmless(startable):
+    done = startable.run("stop")
+    assert done.returncode == 0
+    assert "nothing is mounted" in done.stdout
+    assert not (startable.root / "calls").exists()
+
+
+# setup
+
+
+def test_setup_has_nothing_to_say_the_second_time():
+    """In the project itself: the first run here is the second or a later one."""
+    command = [ROOT / "scripts" / "setup"]
+    subprocess.run(command, capture_output=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_setup_names_a_missing_package_to_a_user(tree):
+    shutil.copy(ROOT / "memfs" / "doctor.py", tree.root / "memfs")
+    tree.tool("id", "echo 1000")
+    tree.tool("pkg-config", "exit 1")
+    done = tree.run("setup")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "missing  libfuse's headers: pkg-config does not know fuse3. "
+        "Install it with: sudo apt-get install libfuse3-dev.\n"
+    )
+
+
+def test_setup_without_a_python(tree):
+    done = tree.run("setup", PYTHON=str(tree.root / "nothing"))
+    assert done.returncode == 1
+    assert done.stderr == (
+        "setup: No Python 3.11 or later was found: sudo apt-get install python3.\n"
+    )
+
+
+@pytest.mark.parametrize("script", ["setup", "test"])
+def test_help(tree, script):
+    done = tree.run(script, "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"usage: scripts/{script}")
+
+
+def test_setup_refuses_what_it_does_not_know(tree):
+    done = tree.run("setup", "--tests")
+    assert done.returncode == 1
+    assert "unknown argument --tests" in done.stderr
+
+
+# test: how results are counted. What is checked: 7 static checks that all pass.
+
+
+@pytest.fixture
+def testable(tree):
+    tree.program("scripts/setup", "exit 0")
+    for name in ("ruff", "mypy", "shellcheck", "clang-format", "gcc", "clang"):
+        tree.tool(name)
+    tree.tool("python", "echo '==== 3 passed, 1 skipped in 0.10s ===='")
+    return tree
+
+
+def test_all_pass(testable):
+    testable.shell_test("a.t", "echo 1..2; echo ok 1; echo ok 2 '# SKIP no fuse'\n")
+    done = testable.run("test", "fast")
+    assert done.returncode == 0, done.stdout
+    # Two shells, in each of which one test passes and one is skipped.
+    assert done.stdout.splitlines()[-1] == "12 passed, 0 failed, 3 skipped"
+
+
+def last_lines(done) -> tuple[str, str]:
+    """What is said of the first failure, and the totals."""
+    assert done.returncode == 1
+    _, _, summary = done.stdout.partition("== first failure: ")
+    return summary, done.stdout.splitlines()[-1]
+
+
+def test_a_failing_check_is_shown_and_shown_again_at_the_end(testable):
+    testable.tool("mypy", "echo memfs/x.py:1: error; exit 1")
+    summary, totals = last_lines(testable.run("test", "fast"))
+    assert summary.startswith("mypy (build/test/mypy.log)\nmemfs/x.py:1: error\n")
+    assert totals == "9 passed, 1 failed, 1 skipped"
+
+
+def test_failures_and_errors_of_pytest_are_added(testable):
+    closing = "== 2 failed, 30 passed, 4 xfailed, 1 error in 61.00s (0:01:01) =="
+    testable.tool("python", f"echo FAILED x.py::y; echo '{closing}'; exit 1")
+    summary, totals = last_lines(testable.run("test", "fast"))
+    assert "FAILED x.py::y\n" in summary
+    assert totals == "41 passed, 3 failed"
+
+
+def test_a_pytest_that_dies_is_a_failure(testable):
+    testable.tool("python", "echo Fatal Python error; exit 134")
+    summary, totals = last_lines(testable.run("test", "fast"))
+    assert "Fatal Python error" in summary
+    assert totals == "7 passed, 1 failed"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("echo 1..2; echo ok 1; echo not ok 2; exit 1\n", "not ok 2"),
+        ("echo 1..2; echo ok 1\n", "keeps its plan"),
+        ("echo ok 1\n", "keeps its plan"),
+        ("exit 0\n", "keeps its plan"),
+        ("echo 1..1; echo ok 1; exit 7\n", "ends with status 0, not 7"),
+    ],
+)
+def test_shell_tests_that_fail(testable, text, told):
+    testable.shell_test("a.t", text)
+    summary, totals = last_lines(testable.run("test", "fast"))
+    assert told in summary
+    assert ", 2 failed, " in totals
+
+
+def test_both_shells_are_used_and_told(testable):
+    testable.shell_test(
+        "a.t", 'echo 1..1; echo "ok 1 - ${BASH_VERSION:+b} $TEST_SHELL"\n'
+    )
+    done = testable.run("test", "fast")
+    assert "ok 1 -  dash\n" in done.stdout
+    assert "ok 1 - b bash\n" in done.stdout
+
+
+def test_arguments_go_to_pytest(testable):
+    testable.tool("python", 'echo "args: $*"; echo "1 passed in 0.10s"')
+    done = testable.run("test", "fast", "-k", "a b")
+    assert "args: -m pytest --color=no -k a b\n" in done.stdout
+
+
+def test_c_files_are_compiled_by_both_compilers(testable):
+    (testable.root / "memfs" / "csrc" / "a.c").touch()
+    testable.tool("clang", "echo bad.c:1: warning; exit 1")
+    done = testable.run("test", "fast")
+    assert done.stdout.count("FAILED: ") == 1
+    assert "FAILED: clang warnings" in done.stdout

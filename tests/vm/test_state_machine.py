@@ -1,0 +1,273 @@
+"""Any row of operations leaves a machine that is valid, and bytes that are right.
+
+A shadow keeps what every file holds; tasks check their own stamps (event
+``corrupt``). After every rule the whole of validate() runs. A second test replays one
+row of operations with batches of 1, 7 and 32, with and without prefetch, and asks
+for the same state hash.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from memfs.vm import Layout, Machine, VmError
+from memfs.vm._ffi import NO_PFN
+
+# Small enough to be full at once: 16 MiB of DMA, 8 MiB of Normal, 2 x 16 MiB to take.
+SMALL = """
+name = "small"
+kernel = "2.6.7"
+min_free_kbytes = 256
+swap = "48M"
+[[node]]
+size = "24M"
+[[node]]
+size = "16M"
+[[node]]
+size = "16M"
+plugged = false
+"""
+
+PAGE = 4096
+MAX_FILE = 3000 * PAGE
+ZONES = (5, 9)
+
+
+class Owner:
+    """The host's side of a file: a temporary one."""
+
+    def __init__(self, name: str) -> None:
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by Bench.close()
+        self.name = name
+
+    def need_fd(self) -> int:
+        return self.file.fileno()
+
+    def io_idle(self) -> None:
+        pass
+
+    def label(self) -> str:
+        return self.name
+
+
+class Bench:
+    """A machine, its files with their shadows, and its tasks."""
+
+    def __init__(self, batch: int = 32, prefetch: bool = True) -> None:
+        layout = Layout.parse(SMALL, "small")
+        self.m = Machine(layout, seed=3, paranoid=True, batch=batch, prefetch=prefetch)
+        self.files = []
+        for kind in ("file", "shm"):
+            owner = Owner(kind)
+            self.files.append((self.m.files.create(kind, owner), bytearray(), owner))
+        self.task = self.m.tasks.create("task", 100)
+        self.areas = [self.task.mmap_anon(4000 * PAGE)]
+        self.blocks: list[tuple[int, int]] = []
+
+    def close(self) -> None:
+        self.m.close()
+        for _, _, owner in self.files:
+            owner.file.close()
+
+    def run(self, op: object) -> object:
+        """Run an operation; refusals are no failures."""
+        try:
+            return self.m.sched.run(op)
+        except VmError as error:
+            return error
+
+    def write(self, which: int, off: int, size: int, seed: int) -> None:
+        file, shadow, _ = self.files[which]
+        data = random.Random(seed).randbytes(min(size, MAX_FILE - off))
+        done = self.run(file.write(off, data, 1))
+        if isinstance(done, VmError):
+            return
+        assert isinstance(done, int)
+        if len(shadow) < off:
+            shadow.extend(bytes(off - len(shadow)))
+        shadow[off : off + done] = data[:done]
+
+    def read(self, which: int, off: int, size: int) -> None:
+        file, shadow, _ = self.files[which]
+        seen = self.run(file.read(off, size, self.m.read_ahead()))
+        if isinstance(seen, VmError):
+            return
+
+        assert bytes(shadow[off : off + size]) == bytes(seen)
+
+    def truncate(self, which: int, size: int) -> None:
+        file, shadow, owner = self.files[which]
+        if isinstance(self.run(file.truncate(size)), VmError):
+            return
+        if which == 0:
+            owner.file.truncate(size)
+        if size < len(shadow):
+            del shadow[size:]
+        else:
+            shadow.extend(bytes(size - len(shadow)))
+
+    def alloc(self, cls: int, order: int) -> None:
+        pfn = self.m.core.alloc(cls, order, 0)
+        if pfn != NO_PFN:
+            self.blocks.append((pfn, order))
+
+    def free(self, nth: int) -> None:
+        if self.blocks:
+            self.m.core.free(*self.blocks.pop(nth % len(self.blocks)))
+
+    def touch(self, first: int, nr: int, write: bool, order: str) -> None:
+        if self.task.killed:
+            return
+        area = self.areas[0]
+        self.run(self.task.touch(area, write, order, 1, first=first, nr=nr))
+
+    def check(self) -> None:
+        assert self.m.sched.run(self.m.validate()) == []
+        assert self.m.events()["corrupt"] == 0
+
+
+SIZES = st.integers(min_value=1, max_value=700 * PAGE)
+OFFSETS = st.integers(min_value=0, max_value=MAX_FILE - 1)
+WHICH = st.integers(min_value=0, max_value=1)
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Every operation of issue and design, in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bench = Bench()
+
+    def teardown(self) -> None:
+        for which in (0, 1):
+            self.bench.read(which, 0, MAX_FILE)
+        self.bench.close()
+
+    @rule(cls=st.integers(0, 1), order=st.integers(0, 10))
+    def alloc(self, cls: int, order: int) -> None:
+        self.bench.alloc(cls, order)
+
+    @rule(nth=st.integers(0, 100))
+    def free(self, nth: int) -> None:
+        self.bench.free(nth)
+
+    @rule(which=WHICH, off=OFFSETS, size=SIZES, seed=st.integers(0, 9))
+    def write(self, which: int, off: int, size: int, seed: int) -> None:
+        self.bench.write(which, off, size, seed)
+
+    @rule(which=WHICH, off=OFFSETS, size=SIZES)
+    def read(self, which: int, off: int, size: int) -> None:
+        self.bench.read(which, off, size)
+
+    @rule(which=WHICH, size=OFFSETS)
+    def truncate(self, which: int, size: int) -> None:
+        self.bench.truncate(which, size)
+
+    @rule(which=WHICH)
+    def fsync(self, which: int) -> None:
+        self.bench.run(self.bench.files[which][0].fsync())
+
+    @rule(
+        first=st.integers(0, 3900),
+        nr=st.integers(1, 100),
+        write=st.booleans(),
+        order=st.sampled_from(["sequential", "random"]),
+    )
+    def touch(self, first: int, nr: int, write: bool, order: str) -> None:
+        self.bench.touch(first, nr, write, order)
+
+    @rule(write=st.booleans())
+    def touch_all(self, write: bool) -> None:
+        self.bench.touch(0, 4000, write, "sequential")
+
+    @rule(nid=st.integers(0, 2))
+    def disable(self, nid: int) -> None:
+        self.bench.run(self.bench.m.disable_node(nid))
+
+    @rule(nid=st.integers(0, 2))
+    def enable(self, nid: int) -> None:
+        self.bench.run(self.bench.m.enable_node(nid))
+
+    @rule(nid=st.integers(0, 2))
+    def plug(self, nid: int) -> None:
+        self.bench.run(self.bench.m.plug(nid))
+
+    @rule(nid=st.integers(0, 2))
+    def unplug(self, nid: int) -> None:
+        self.bench.run(self.bench.m.unplug(nid))
+
+    @rule(zid=st.integers(0, 11))
+    def purge(self, zid: int) -> None:
+        self.bench.run(self.bench.m.purge(zid))
+
+    @rule(ms=st.integers(1, 6000))
+    def tick(self, ms: int) -> None:
+        m = self.bench.m
+        m.sched.advance(m.now + ms * 1_000_000)
+        while m.sched.round():
+            pass
+
+    @rule(steps=st.integers(1, 30))
+    def cancelled_purge(self, steps: int) -> None:
+        m = self.bench.m
+        job = m.sched.spawn(m.purge(5), name="purge")
+        for _ in range(steps):
+            m.sched.round()
+        m.sched.cancel(job)
+        while m.sched.round():
+            pass
+
+    @invariant()
+    def all_holds(self) -> None:
+        self.bench.check()
+
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder.settings = settings(
+    max_examples=60,
+    stateful_step_count=50,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def play(bench: Bench, seed: int, steps: int) -> None:
+    """One row of operations, the same for the same seed."""
+    rng = random.Random(seed)
+    m = bench.m
+    moves: list[Callable[[], object]] = [
+        lambda: bench.write(rng.randrange(2), rng.randrange(MAX_FILE), 200_000, 1),
+        lambda: bench.read(rng.randrange(2), rng.randrange(MAX_FILE), 400_000),
+        lambda: bench.touch(rng.randrange(3900), 100, True, "random"),
+        lambda: bench.touch(0, 4000, rng.random() < 0.5, "sequential"),
+        lambda: bench.run(m.disable_node(1)),
+        lambda: bench.run(m.enable_node(1)),
+        lambda: bench.run(m.purge(5)),
+        lambda: bench.run(bench.files[0][0].fsync()),
+        lambda: bench.alloc(0, rng.randrange(4)),
+        lambda: bench.free(rng.randrange(9)),
+    ]
+    for _ in range(steps):
+        rng.choice(moves)()
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_batches_and_prefetch_change_no_state(seed: int) -> None:
+    """Batches of 1, 7 and 32, with and without prefetch, end in the same state."""
+    hashes = set()
+    for batch, prefetch in ((1, False), (7, True), (32, True), (32, False)):
+        bench = Bench(batch, prefetch)
+        play(bench, seed, 60)
+        bench.check()
+        hashes.add(bench.m.state_hash())
+        bench.close()
+
+    assert len(hashes) == 1
