@@ -271,6 +271,8 @@ class Session:
     async def _reply(
         self, req: int, work: Awaitable[int | None], reply: Callable[[int, int], None]
     ) -> None:
+        # Other requests may have come since this one was handed over.
+        SHIM.take(req)
         try:
             reply(req, await work or 0)
         except Exception as exc:

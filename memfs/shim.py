@@ -160,6 +160,11 @@ class Shim:
         if err not in (0, errno.ENOENT):
             raise OSError(err, os.strerror(err), f"invalidate inode {ino}")
 
+    def take(self, req: int) -> None:
+        """What follows is done for this request, which was handed over before."""
+        assert self._lib is not None
+        _function(self._lib, "memfs_shim_take", None, ctypes.c_void_p)(req)
+
     def reply_err(self, req: int, err: int) -> None:
         assert self._lib is not None
         args = ctypes.c_void_p, ctypes.c_int

@@ -55,6 +55,7 @@ SHIM_EXPORT uint64_t memfs_shim_ino(void);
 SHIM_EXPORT uint64_t memfs_shim_served(void);
 SHIM_EXPORT int memfs_shim_readable(int64_t spin_ns);
 SHIM_EXPORT int memfs_shim_over(void);
+SHIM_EXPORT void memfs_shim_take(void *req);
 SHIM_EXPORT void memfs_shim_disarm(int slot);
 SHIM_EXPORT int memfs_shim_next_interrupted(void);
 SHIM_EXPORT int memfs_shim_inval(uint64_t ino, int64_t off, int64_t len);
