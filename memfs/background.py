@@ -79,6 +79,7 @@ class Pump:
         served: how many requests the mount has had; set by the daemon.
         on_advance: told (ns) whenever the manual clock moved because somebody
             waits; for the journal.
+        on_idle: called when no job can run; true if it has more to do.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Pump:
         self._waiting: dict[int, Job] = {}
         self.served: Callable[[], int] = lambda: 0
         self.on_advance: Callable[[int], None] = lambda ns: None
+        self.on_idle: Callable[[], bool] = lambda: False
         self._clock = clock
         self._offset = clock() - sched.now
         self._bell = trio.Event()
@@ -191,7 +193,7 @@ class Pump:
         while True:
             self._tick()
             self._slice()
-            if self.sched.runnable():
+            if self.sched.runnable() or self.on_idle():
                 await self._let_requests_by()
             else:
                 await self._rest()

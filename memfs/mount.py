@@ -297,6 +297,7 @@ def make_mount(asked: Asked) -> Mount:
     except BaseException:
         machine.close()
         raise
+    pump.on_idle = machine.trim_host
     return Mount(machine, pump, settings, volumes)
 
 

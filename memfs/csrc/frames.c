@@ -224,10 +224,14 @@ int vm_host_trim(struct vm *vm, uint32_t budget)
 	return vm->nr_idle > TRIM_IDLE || over_limit(vm) ? VM_MORE : VM_DONE;
 }
 
-/* After every call that brings bytes in: what is too much goes at once. */
+/*
+ * After every call that brings bytes in: what is above the limit goes at once.
+ * Frames of freed pages can wait for vm_host_trim(); unmapping them costs the
+ * host more than freeing the pages costs the model.
+ */
 void vm_frames_settle(struct vm *vm)
 {
-	if (vm->nr_idle > TRIM_IDLE || over_limit(vm))
+	if (over_limit(vm))
 		vm_host_trim(vm, TRIM_STEP);
 }
 

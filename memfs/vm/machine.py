@@ -368,6 +368,10 @@ class Machine:
         if self.sched.current is not None:
             self.sched.current.progress.update(progress)
 
+    def trim_host(self, frames: int = 512) -> bool:
+        """Give memory of freed pages back to the host; True if there is more."""
+        return self.core.host_trim(frames) == _ffi.MORE_RC
+
     def kick_kswapds(self) -> None:
         """Wake the kswapd of every node that an allocation found low."""
         mask = self.core.wakeups()
