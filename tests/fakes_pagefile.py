@@ -106,6 +106,9 @@ class FakePages:
             self.dirty.add(size // PAGE)
         self.size = size
 
+    def wait_writeback(self):
+        yield
+
     def fsync(self):
         yield
         if self.kind != "file":

@@ -17,7 +17,7 @@ from memfs.files.hostfs import HostDirectory, HostStore
 from memfs.files.paged import PagedVolume
 from memfs.files.shmfs import shm_volume
 from memfs.tree import Caller, TreeError
-from memfs.vm import Layout, Machine
+from memfs.vm import Layout, Machine, VmError
 
 
 class ModelPump(FakePump):
@@ -73,7 +73,7 @@ def remove(vol, path):
 
 def refuses(code, call, *args, **kwargs):
     """The call raises an error with this errno."""
-    with pytest.raises((TreeError, OSError)) as caught:
+    with pytest.raises((TreeError, VmError, OSError)) as caught:
         call(*args, **kwargs)
     assert errno.errorcode[caught.value.errno] == errno.errorcode[code]
 

@@ -11,12 +11,14 @@ import sys
 
 import pytest
 from fakes_pagefile import FakeCache, FakePump
-from test_volume_common import refuses
+from test_volume_common import ModelPump, refuses
 from volumedriver import Driver
 
+from memfs.files.cache import MachineCache
 from memfs.files.hostfs import HostDirectory, HostStore
 from memfs.files.paged import PagedVolume
 from memfs.tree import TreeError
+from memfs.vm import Layout, Machine
 
 root_only = pytest.mark.skipif(os.getuid() != 0, reason="needs root")
 
@@ -354,6 +356,72 @@ def test_what_cannot_be_written_at_the_end_is_named(host, vol):
     host.cache.write_error = 0
 
 
+def test_a_truncation_that_the_host_refuses_changes_nothing(host, vol, monkeypatch):
+    vol.put("f", b"abc" * 5000)
+    host.cache.clean()
+
+    def refuse(fd, size):
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(os, "ftruncate", refuse)
+    for size in 0, 7000, 100_000:
+        refuses(errno.EIO, vol.set, "f", size=size)
+        assert vol.attr("f").size == 15_000
+    assert vol.get("f") == b"abc" * 5000
+
+
+@pytest.fixture
+def modelled(tmp_path):
+    """A volume over the real model, whose disk can be made to fail."""
+    machine = Machine(Layout.builtin("2004"), paranoid=True)
+    store = HostStore(HostDirectory(tmp_path))
+    vol = Driver(PagedVolume(store, MachineCache(machine), ModelPump(machine)))
+    vol.machine = machine
+    yield vol
+    assert vol.run(vol.volume.shutdown()) == []
+    assert machine.sched.run(machine.validate()) == []
+    machine.close()
+
+
+def test_a_failed_read_is_its_readers_alone(modelled, tmp_path):
+    """The page stays not uptodate: who reads it later, reads it again."""
+    (tmp_path / "f").write_bytes(b"abc" * 500)
+    fh = modelled.open("f")
+    modelled.machine.core.dev_fault(0, False, errno.EIO)
+    refuses(errno.EIO, modelled.read, fh, 0, 100)
+    refuses(errno.EIO, modelled.read, fh, 0, 100)
+    modelled.machine.core.dev_fault(0, False, 0)
+
+    assert modelled.read(fh, 0, 20_000) == b"abc" * 500
+    modelled.close(fh)
+
+
+def test_pages_that_cannot_be_written_stay_and_are_tried_again(modelled, tmp_path):
+    fh = modelled.create("f")
+    modelled.write(fh, 0, b"abc" * 5000)
+    modelled.machine.core.dev_fault(0, True, errno.EIO)
+    refuses(errno.EIO, modelled.fsync, fh)
+    assert modelled.read(fh, 0, 20_000) == b"abc" * 5000
+    assert (tmp_path / "f").read_bytes() != b"abc" * 5000
+    modelled.machine.core.dev_fault(0, True, 0)
+    modelled.fsync(fh)
+
+    assert (tmp_path / "f").read_bytes() == b"abc" * 5000
+    modelled.close(fh)
+
+
+def test_an_error_in_the_background_is_told_by_the_next_fsync(modelled):
+    fh = modelled.create("f")
+    modelled.write(fh, 0, b"abc")
+    modelled.machine.core.dev_fault(0, True, errno.EIO)
+    sched = modelled.machine.sched
+    sched.run_until(sched.now + 36 * 10**9)
+    modelled.machine.core.dev_fault(0, True, 0)
+    refuses(errno.EIO, modelled.fsync, fh)
+    modelled.fsync(fh)
+    modelled.close(fh)
+
+
 def test_errors_of_names_pass_through(host, vol, tmp_path):
     vol.mkdir("d")
     (tmp_path / "d" / "beside").write_bytes(b"")
@@ -371,6 +439,16 @@ def test_a_symlink_put_in_the_place_of_a_file_is_not_followed(host, vol, tmp_pat
     (tmp_path / "f").symlink_to("/etc/passwd")
 
     refuses(errno.ELOOP, vol.open, "f")
+    refuses(errno.ELOOP, vol.set, "f", mode=0o600)
+
+
+def test_a_file_put_in_the_place_of_another_is_not_taken_for_it(host, vol, tmp_path):
+    vol.put("f", b"abc")
+    vol.put("g", b"secret")
+    host.cache.clean()
+    os.rename(tmp_path / "g", tmp_path / "f")
+
+    refuses(errno.ESTALE, vol.open, "f")
 
 
 @root_only

@@ -164,11 +164,6 @@ class FileFds:
         return closed
 
 
-def inode_fd_path(fd: int) -> bytes:
-    """A path that names an open file, for calls that take no descriptor."""
-    return b"/proc/self/fd/%d" % fd
-
-
 def at(inode: Inode) -> tuple[Directory, bytes]:
     """Where *inode* hangs.
 

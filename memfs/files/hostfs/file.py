@@ -12,6 +12,7 @@ import os
 from typing import TYPE_CHECKING
 
 from memfs.files.paged.inode import File, label_of
+from memfs.tree import TreeError
 from memfs.vm.errors import VmError
 
 if TYPE_CHECKING:
@@ -62,9 +63,9 @@ class HostFile:
     def need_fd(self) -> int:
         try:
             fd = self.opened(writes=False)
-        except OSError as error:
+        except (OSError, TreeError) as error:
             code = error.errno or errno.EIO
-            raise VmError(code, f"{self.label()}: {error.strerror}") from None
+            raise VmError(code, f"{self.label()}: {error}") from None
         self.lent += 1
         return fd
 

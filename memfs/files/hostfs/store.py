@@ -16,13 +16,12 @@ import errno
 import os
 import stat
 
-from memfs.files.hostfs import syscalls
+from memfs.files.hostfs import opening, syscalls
 from memfs.files.hostfs.directory import HostDirectory
 from memfs.files.hostfs.fds import (
     DirectoryFds,
     FileFds,
     at,
-    inode_fd_path,
     raise_limit,
     share_out,
 )
@@ -33,11 +32,6 @@ from memfs.files.paged.inode import Directory, File, Inode, Special
 from memfs.files.paged.names import owner_of_new
 from memfs.files.paged.table import ROOT_INO, InodeTable
 from memfs.tree import Caller, StatFs, TreeError
-
-FILE_FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
-CREATE_FLAGS = FILE_FLAGS | os.O_RDWR | os.O_CREAT | os.O_EXCL
-# What opening for writing answers for a file that may still be read.
-NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class HostStore:
@@ -120,10 +114,10 @@ class HostStore:
         mode = stat.S_IMODE(mode)
         parent_fd = self._dirs.get(parent)
         fd = self._files.acquire(
-            lambda: os.open(name, CREATE_FLAGS, mode, dir_fd=parent_fd)
+            lambda: os.open(name, opening.CREATE_FLAGS, mode, dir_fd=parent_fd)
         )
         try:
-            st = _give_away(fd, os.fstat(fd), owner_of_new(parent, caller), mode)
+            st = opening.give_away(fd, os.fstat(fd), owner_of_new(parent, caller), mode)
             file = self._enter(parent_fd, name, st, new=True)
         except BaseException:
             os.close(fd)
@@ -169,16 +163,16 @@ class HostStore:
         uid, gid = owner_of_new(parent, caller)
         st = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
         if (st.st_uid, st.st_gid) != (uid, gid):
-            _try_chown(name, uid, gid, parent_fd)
+            opening.try_chown(name, uid, gid, parent_fd)
             st = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
         if mode is not None and stat.S_IMODE(st.st_mode) != mode:
-            os.chmod(name, mode, dir_fd=parent_fd)
+            opening.chmod(parent_fd, name, mode)
             st = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
         return self._enter(parent_fd, name, st, new=True)
 
     def link(self, inode: Inode, parent: Directory, name: bytes) -> None:
         if not inode.names and isinstance(inode, File):
-            source = inode_fd_path(inode.backing.opened(False))
+            source = opening.fd_path(inode.backing.opened(False))
             os.link(source, name, dst_dir_fd=self._dirs.get(parent))
             return
         old_parent, old_name = at(inode)
@@ -234,7 +228,7 @@ class HostStore:
             os.fchmod(self._fd(inode), mode)
         else:
             parent, name = at(inode)
-            os.chmod(name, mode, dir_fd=self._dirs.get(parent))
+            opening.chmod(self._dirs.get(parent), name, mode)
 
     def chown(self, inode: Inode, uid: int, gid: int) -> None:
         if self._has_fd(inode):
@@ -291,32 +285,12 @@ class HostStore:
 
     def _open_by_name(self, file: File, writes: bool) -> int:
         parent, name = at(file)
-        parent_fd = self._dirs.get(parent)
-        try:
-            return os.open(name, FILE_FLAGS | os.O_RDWR, dir_fd=parent_fd)
-        except OSError as error:
-            if error.errno not in NOT_WRITABLE:
-                raise
-            if not writes and error.errno == errno.EROFS:
-                return os.open(name, FILE_FLAGS | os.O_RDONLY, dir_fd=parent_fd)
-        return self._open_as_owner(file, name, parent_fd, writes)
-
-    def _open_as_owner(
-        self, file: File, name: bytes, parent_fd: int, writes: bool
-    ) -> int:
-        """Open what its mode forbids us, but not the caller, whom the kernel checked.
-
-        Not being root, the daemon owns the file or has no business with it.
-        """
-        try:
-            os.chmod(name, 0o600, dir_fd=parent_fd)
-        except PermissionError:
-            flags = FILE_FLAGS | (os.O_RDWR if writes else os.O_RDONLY)
-            return os.open(name, flags, dir_fd=parent_fd)
-        try:
-            return os.open(name, FILE_FLAGS | os.O_RDWR, dir_fd=parent_fd)
-        finally:
-            os.chmod(name, stat.S_IMODE(file.mode), dir_fd=parent_fd)
+        fd = opening.by_name(self._dirs.get(parent), name, file.mode, writes)
+        st = os.fstat(fd)
+        if (st.st_dev, st.st_ino) != file.key:
+            os.close(fd)
+            raise TreeError(errno.ESTALE, "the file was replaced beside the mount")
+        return fd
 
     def closed(self, file: File) -> None:
         if not file.backing.try_close():
@@ -413,27 +387,3 @@ def _has_blocks(file: File, end: int) -> bool:
     file.backing.count()
     blocks: int = file.blocks - file.backing.unwritten
     return end <= file.size <= blocks * 512
-
-
-def _give_away(
-    fd: int, st: os.stat_result, owner: tuple[int, int], mode: int
-) -> os.stat_result:
-    """Owner and mode of a new file, where the host gave others; its stat after."""
-    if (st.st_uid, st.st_gid) != owner:
-        _try_chown(fd, *owner, None)
-        st = os.fstat(fd)
-    if stat.S_IMODE(st.st_mode) != mode:
-        os.fchmod(fd, mode)
-        st = os.fstat(fd)
-    return st
-
-
-def _try_chown(what: bytes | int, uid: int, gid: int, dir_fd: int | None) -> None:
-    """Only root may give files away; for others they stay the daemon's."""
-    try:
-        if isinstance(what, int):
-            os.fchown(what, uid, gid)
-        else:
-            os.chown(what, uid, gid, dir_fd=dir_fd, follow_symlinks=False)
-    except PermissionError:
-        return

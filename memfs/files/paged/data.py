@@ -124,37 +124,27 @@ class Data:
     # Size
 
     async def truncate(self, file: File, size: int) -> None:
-        """Cut or extend *file*.
-
-        What lies above is dropped before the store is cut, so that no write-out
-        can bring it back. If the store refuses, the size is as it was and what was
-        dropped is read again.
+        """Cut or extend *file*. If the store refuses, nothing has changed.
 
         Raises:
             TreeError: EFBIG. OSError: what the store says.
         """
         if size > MAX_FILE_BYTES:
             raise TreeError(errno.EFBIG)
-        old = file.size
-        if size > old:
-            self.store.truncate(file, size)
         if file.pages is None:
-            if size <= old:
-                self.store.truncate(file, size)
+            self.store.truncate(file, size)
             file.disk_size = size
         else:
-            await self._cut(file, file.pages, size, old)
+            await self._to_the_end(self._cutting(file, file.pages, size), "truncate")
         file.written()
 
-    async def _cut(self, file: File, pages: Pages, size: int, old: int) -> None:
-        await self._to_the_end(pages.truncate(size), "truncate")
-        if size > old:
-            return
-        try:
-            self.store.truncate(file, size)
-        except OSError:
-            await self._to_the_end(pages.truncate(old), "truncate")
-            raise
+    def _cutting(self, file: File, pages: Pages, size: int) -> Op[None]:
+        # A write-out on its way would bring back what the store has cut off; from
+        # here to the first step of truncate() none can begin.
+        if size < pages.size:
+            yield from pages.wait_writeback()
+        self.store.truncate(file, size)
+        yield from pages.truncate(size)
 
     async def fallocate(self, handle: OpenFile, mode: int, off: int, n: int) -> None:
         """Allocate, extend, or punch a hole.
@@ -171,36 +161,23 @@ class Data:
             raise TreeError(errno.EFBIG)
         file = handle.file
         pages = self.pages_of(file)
-        if mode == PUNCH_HOLE | KEEP_SIZE:
-            await self._punch(file, pages, off, n)
-        elif mode in (0, KEEP_SIZE):
-            self.store.allocate(file, off, n)
-            if mode == 0 and off + n > pages.size:
-                self.store.truncate(file, off + n)
-                await self._to_the_end(pages.truncate(off + n), "fallocate")
-        elif mode in (ZERO_RANGE, ZERO_RANGE | KEEP_SIZE):
-            await self._punch(file, pages, off, n)
-            self.store.allocate(file, off, n)
-            if mode == ZERO_RANGE and off + n > pages.size:
-                self.store.truncate(file, off + n)
-                await self._to_the_end(pages.truncate(off + n), "fallocate")
-        else:
+        if mode & ~KEEP_SIZE not in (0, ZERO_RANGE) and mode != PUNCH_HOLE | KEEP_SIZE:
             raise TreeError(errno.EOPNOTSUPP)
+        if mode & (PUNCH_HOLE | ZERO_RANGE):
+            await self._to_the_end(self._zeroing(file, pages, off, n), "punch")
+        if not mode & PUNCH_HOLE:
+            self.store.allocate(file, off, n)
+        if not mode & KEEP_SIZE and off + n > pages.size:
+            await self._to_the_end(self._cutting(file, pages, off + n), "fallocate")
         file.written()
 
-    async def _punch(self, file: File, pages: Pages, off: int, n: int) -> None:
-        """Make a range zero, then give its storage back.
-
-        The zeros go through the pages, so whoever reads meanwhile sees the old
-        bytes or zeros. Write-out comes before the store frees the range, and
-        finds the same zeros there afterwards.
-        """
-        await self._to_the_end(self._zeroing(file, pages, off, n), "punch")
-
     def _zeroing(self, file: File, pages: Pages, off: int, n: int) -> Op[None]:
-        for start, end in self.store.stored(file, off, min(off + n, pages.size)):
-            for at in range(start, end, len(ZEROS)):
-                yield from pages.write(at, ZEROS[: end - at], 0)
+        # The zeros go through the pages, so whoever reads meanwhile sees the old
+        # bytes or zeros. Write-out comes before the store frees the range, and what
+        # the pages say is what the store says afterwards.
+        for at, end in self.store.stored(file, off, min(off + n, pages.size)):
+            while at < end:
+                at += yield from pages.write(at, ZEROS[: end - at], 0)
         yield from pages.fsync()
         self.store.punch(file, off, n)
 
