@@ -35,7 +35,7 @@ from memfs.mountpoints import MountError
 from memfs.tree import Dir
 
 if TYPE_CHECKING:
-    from memfs.background import Pump
+    from memfs.background import Pump, Revoker
     from memfs.fuse import Session
 
 log = logging.getLogger(__name__)
@@ -81,10 +81,12 @@ class Mount(Protocol):
         shim_missing: set by the daemon: what libfuse could not be made to do.
         watcher: set by the daemon: calls back when a process ends; what it
             returns takes that back.
+        revoker: run by the daemon: takes back pages that processes map; or None.
     """
 
     root: Dir
     pump: Pump
+    revoker: Revoker | None
     shim_missing: tuple[str, ...]
     watcher: Callable[[int, Callable[[], None]], Callable[[], None]] | None
 
@@ -229,8 +231,12 @@ class _Daemon:
                     nursery.start_soon(self._end_on_signal, signals, session, made)
                     nursery.start_soon(self._note_hooks, session, made)
                     made.watcher = functools.partial(_watch_process, nursery)
+                    if made.revoker is not None:
+                        nursery.start_soon(made.revoker.serve, session.invalidate)
                     self._say_ready()
                     await session.serve()
+                    if made.revoker is not None:
+                        made.revoker.end()
                     await made.shutdown()
                     nursery.cancel_scope.cancel()
             finally:

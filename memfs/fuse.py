@@ -25,8 +25,9 @@ from memfs import shim
 from memfs.callers import POLL_S, errno_of, resume
 from memfs.handlers import Handlers
 from memfs.inodes import Inode, number
-from memfs.tree import FOREVER, Attr, Dir, StatFs, Volume
+from memfs.tree import FOREVER, PAGE_SIZE, Attr, Dir, StatFs, Volume
 from memfs.turns import Gate, Turns
+from memfs.vm.revoke import Revocation
 
 SHIM = shim.load()
 
@@ -233,6 +234,33 @@ class Session:
         """
         inode = number(self.handlers.volumes.index(volume), ino)
         await trio.to_thread.run_sync(SHIM.invalidate, inode, off, length)
+
+    def invalidate(self, ranges: Iterable[Revocation]) -> None:
+        """Drop the kernel's copies of ranges of volumes' files; for a thread.
+
+        Without the shim it is the whole of each file.
+
+        Raises:
+            OSError: what the kernel answers.
+        """
+        volumes = self.handlers.volumes
+        numbered = [
+            (number(volumes.index(file.holder[0]), file.holder[1]), first, nr)
+            for file, first, nr in ranges
+        ]
+        if SHIM.loaded:
+            SHIM.invalidate_ranges(
+                [
+                    (ino, first * PAGE_SIZE, nr * PAGE_SIZE)
+                    for ino, first, nr in numbered
+                ]
+            )
+            return
+        for ino in sorted({ino for ino, _, _ in numbered}):
+            try:
+                pyfuse3.invalidate_inode(pyfuse3.InodeT(ino))
+            except FileNotFoundError:
+                continue
 
     async def _watch_events(self) -> None:
         while True:

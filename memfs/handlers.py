@@ -317,13 +317,15 @@ class Handlers:
         if fh & 1:
             return self._handles[fh].read(off, size)
         volume, own = self._open[fh]
-        return await self.volume(volume.read(own, off, size))
+        cached = self._shim.fills(off, size)
+        return await self.volume(volume.read(own, off, size, cached))
 
     async def write(self, fh: int, off: int, buf: bytes) -> int:
         if fh & 1:
             return await self._command(self._handles[fh], off, buf)
         volume, own = self._open[fh]
-        return await self.volume(volume.write(own, off, buf))
+        cached = self._shim.empties()
+        return await self.volume(volume.write(own, off, buf, cached))
 
     async def _command(self, handle: Handle, off: int, buf: bytes) -> int:
         """One write to a control file; any signal to its writer ends it.

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from memfs.background import Pump
+from memfs.background import Pump, Revoker
 from memfs.files import build_tree, grammar
 from memfs.files.tasks import FIRST_UNSEEN_PID, Process
 from memfs.files.volumes import files_volume, memory_volume
@@ -109,6 +109,7 @@ class Mount:
         processes: the modelled processes with an open descriptor, by pid.
         shim_missing: what fuse_shim.c could not hook, for status; the daemon's.
         watcher: calls back when a real process ends; the daemon's.
+        revoker: takes pages back that real processes map; run by the daemon.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class Mount:
         self.shim_missing: tuple[str, ...] = ()
         self.watcher: Callable[[int, Callable[[], None]], Callable[[], None]] | None
         self.watcher = None
+        self.revoker: Revoker | None = Revoker(pump, machine.revoke)
         self._unseen = FIRST_UNSEEN_PID
         self._closed = False
         self.root: Dir = build_tree(self)

@@ -20,7 +20,7 @@ import ctypes
 import errno
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +46,13 @@ LESSER_FORM = {
     "mmap": "shared mappings of files answer ENODEV",
     "fallocate": "fallocate answers EOPNOTSUPP",
     "lseek": "every byte of a file is data to SEEK_DATA and SEEK_HOLE",
-    "inval": "mapped pages are revoked a whole file at a time",
+    "inval": "pages that were read are revoked, mapped or not, a whole file at a time",
     "noflush": "each close of a generated file costs one request more",
     "statfs": "statfs shows the first volume everywhere",
     "background": "at most 12 background requests are in flight",
 }
+
+PAGE_SIZE = 4096
 
 # Of the kernel's background requests (16 bits on the wire).
 MAX_BACKGROUND = 8192
@@ -82,6 +84,7 @@ class Shim:
         self.arm: Callable[[], int] = lambda: -1
         self.disarm: Callable[[int], None] = lambda slot: None
         self.caller_pid: Callable[[], int] = lambda: 0
+        self._cached: Callable[[], int] | None = None
         self.served: Callable[[], int] = lambda: 0
         self.over: Callable[[], int] = lambda: 0
         self.readable: Callable[[int], int] = lambda spin_ns: 0
@@ -89,6 +92,7 @@ class Shim:
             self.arm = _function(lib, "memfs_shim_arm", ctypes.c_int)
             self.disarm = _function(lib, "memfs_shim_disarm", None, ctypes.c_int)
             self.caller_pid = _function(lib, "memfs_shim_pid", ctypes.c_int)
+            self._cached = _function(lib, "memfs_shim_cached", ctypes.c_int)
             self.served = _function(lib, "memfs_shim_served", ctypes.c_uint64)
             self.over = _function(lib, "memfs_shim_over", ctypes.c_int)
             self.readable = _function(
@@ -144,6 +148,37 @@ class Shim:
         if self._lib is None:
             return 0
         return int(_function(self._lib, "memfs_shim_ino", ctypes.c_uint64)())
+
+    def fills(self, off: int, size: int) -> bool | None:
+        """Whether the READ in hand fills the kernel's page cache, for a fault mostly.
+
+        Without the shim any of whole pages may: None.
+        """
+        if self._cached is None:
+            return False if (off | size) % PAGE_SIZE else None
+        return bool(self._cached())
+
+    def empties(self) -> bool:
+        """Whether the WRITE in hand comes out of the kernel's page cache.
+
+        Without the shim there is no shared mapping, and none does.
+        """
+        return self._cached is not None and bool(self._cached())
+
+    def invalidate_ranges(self, ranges: Sequence[tuple[int, int, int]]) -> None:
+        """``invalidate`` of many: inode, offset, length each.
+
+        Raises:
+            OSError: ENOSYS without the shim; what the kernel answers to one of them.
+        """
+        if self._nogil is None:
+            raise OSError(errno.ENOSYS, "ranged invalidation needs the shim")
+        flat = [number for one in ranges for number in one]
+        call = self._nogil.memfs_shim_inval_ranges
+        call.argtypes = [ctypes.POINTER(ctypes.c_int64), ctypes.c_uint]
+        err = -call((ctypes.c_int64 * len(flat))(*flat), len(ranges))
+        if err:
+            raise OSError(err, os.strerror(err), f"invalidate {len(ranges)} ranges")
 
     def invalidate(self, ino: int, off: int, length: int) -> None:
         """Drop the kernel's copy of a range; waits for its dirty pages to be written.

@@ -80,6 +80,7 @@ class FakeMount:
         self.shim_missing = ()
         self.watcher = None
         self.volume = MemVolume(self.pump)
+        self.revoker = None
         self.nodes = {b"node0": self.node_dir()}
         self.root = self.build()
         self.shutdowns = 0

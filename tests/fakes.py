@@ -123,6 +123,7 @@ class FakeMachine:
         self.swap_disk = SimpleNamespace(**conf, readahead=131072)
         self.last_ops = deque(maxlen=16)
         self.tasks = FakeTasks()
+        self.revoke = SimpleNamespace(outstanding=0, hook=None)
         self.found = []
         self.done = []
 

@@ -81,17 +81,17 @@ class FakePages:
         self.size = max(self.size, off + done)
         return done
 
-    def read_now(self, off, n, ra):
+    def read_now(self, off, n, ra, client=False):
         return None if self.cache.slow else self._read(off, n)
 
-    def read(self, off, n, ra):
+    def read(self, off, n, ra, client=False):
         yield
         return self._read(off, n)
 
-    def write_now(self, off, data, pid):
+    def write_now(self, off, data, pid, client=False):
         return None if self.cache.slow else self._write(off, data)
 
-    def write(self, off, data, pid):
+    def write(self, off, data, pid, client=False):
         yield
         return self._write(off, data)
 
@@ -106,6 +106,39 @@ class FakePages:
             self.dirty.add(size // PAGE)
         self.size = size
 
+    def punch(self, off, n):
+        yield
+        for index in range(-(-off // PAGE), (off + n) // PAGE):
+            self.pages.pop(index, None)
+            self.dirty.discard(index)
+        for index in {off // PAGE, (off + n) // PAGE} & set(self.pages):
+            first = max(off - index * PAGE, 0)
+            end = min(off + n - index * PAGE, PAGE)
+            if first < end:
+                self.pages[index][first:end] = bytes(end - first)
+
+    def flush(self, off, n, drop):
+        yield
+        for index in range(off // PAGE, -(-(off + n) // PAGE)):
+            if index in self.dirty:
+                self._write_out(index)
+            if drop:
+                self.pages.pop(index, None)
+
+    def direct_read(self, off, n):
+        yield
+        self._hold()
+        n = min(n, self.size - off)
+        data = os.pread(self.fd, n, off)
+        return data + bytes(n - len(data))
+
+    def direct_write(self, off, data):
+        yield
+        self._hold()
+        done = os.pwrite(self.fd, data, off)
+        self.size = max(self.size, off + done)
+        return done
+
     def wait_writeback(self):
         yield
 
@@ -116,11 +149,14 @@ class FakePages:
         if self.cache.write_error:
             raise VmError(self.cache.write_error, "the host failed")
         for index in sorted(self.dirty):
-            end = min(PAGE, self.size - index * PAGE)
-            os.pwrite(self.fd, self.pages[index][:end], index * PAGE)
-            self.cache.written += 1
-        self.dirty.clear()
+            self._write_out(index)
         self.settle()
+
+    def _write_out(self, index):
+        end = min(PAGE, self.size - index * PAGE)
+        os.pwrite(self.fd, self.pages[index][:end], index * PAGE)
+        self.dirty.discard(index)
+        self.cache.written += 1
 
     def drop(self):
         yield

@@ -180,7 +180,7 @@ class MemVolume:
             self.files[ino].data.clear()
         return self.handle(ino)
 
-    async def read(self, fh, off, size):
+    async def read(self, fh, off, size, cached=False):
         data = self.files[self.handles[fh]].data
         if data[:4] == b"hang":
             await self.pump.run(self.hanging(), "read")
@@ -189,7 +189,7 @@ class MemVolume:
     def hanging(self):
         yield Park("for ever")
 
-    async def write(self, fh, off, data):
+    async def write(self, fh, off, data, cached=False):
         file = self.files[self.handles[fh]]
         if len(file.data) < off:
             file.data.extend(bytes(off - len(file.data)))

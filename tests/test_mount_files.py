@@ -195,17 +195,6 @@ def test_dd_with_o_direct(here, tmp_path):
     )
 
 
-def test_o_direct_wants_sectors(here):
-    (here / "f").write_bytes(bytes(8192))
-    fd = os.open(here / "f", os.O_RDWR | os.O_DIRECT)
-    aligned = mmap.mmap(-1, 8192)
-
-    assert os.preadv(fd, [memoryview(aligned)[:512]], 512) == 512
-    assert errno_of(os.preadv, fd, [memoryview(aligned)[:100]], 0) == "EINVAL"
-    assert errno_of(os.pwritev, fd, [memoryview(aligned)[:512]], 10) == "EINVAL"
-    os.close(fd)
-
-
 # Sizes
 
 

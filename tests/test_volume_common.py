@@ -183,7 +183,13 @@ def test_sizes_have_an_end(vol):
 
 
 def test_o_direct_is_checked(vol):
+    """On tmpfs it means nothing."""
     vol.put("f", bytes(8192))
+    if not vol.volume.store.bypasses:
+        fh = vol.open("f", os.O_RDWR | os.O_DIRECT)
+        assert vol.read(fh, 7, 100) == bytes(100)
+        vol.close(fh)
+        return
     fh = vol.open("f", os.O_RDWR | os.O_DIRECT)
 
     refuses(errno.EINVAL, vol.read, fh, 0, 100)
@@ -191,6 +197,25 @@ def test_o_direct_is_checked(vol):
     refuses(errno.EINVAL, vol.write, fh, 0, b"x")
     assert len(vol.read(fh, 512, 512)) == 512
     vol.close(fh)
+
+
+def test_o_direct_and_the_others_see_the_same(vol):
+    """Over what is dirty, in the middle of a page, and behind the end."""
+    data = bytearray(os.urandom(40_000))
+    vol.put("f", bytes(data))
+    direct, other = vol.open("f", os.O_RDWR | os.O_DIRECT), vol.open("f", os.O_RDWR)
+    for off, n in ((512, 1024), (8192, 8192), (39_936, 4096)):
+        new = os.urandom(n)
+        assert vol.read(direct, off, n) == bytes(data[off : off + n])
+        assert vol.write(direct, off, new) == n
+        data[off : off + n] = new
+        assert vol.read(other, 0, 100_000) == bytes(data)
+        data[off + 100 : off + 200] = b"y" * 100
+        vol.write(other, off + 100, b"y" * 100)
+        assert vol.read(direct, off, n) == bytes(data[off : off + n])
+    assert vol.attr("f").size == len(data)
+    vol.close(direct)
+    vol.close(other)
 
 
 # Times

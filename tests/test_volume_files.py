@@ -15,8 +15,9 @@ from test_volume_common import ModelPump, refuses
 from volumedriver import Driver
 
 from memfs.files.cache import MachineCache
-from memfs.files.hostfs import HostDirectory, HostStore
+from memfs.files.hostfs import HostDirectory, HostStore, syscalls
 from memfs.files.paged import PagedVolume
+from memfs.files.paged.data import _one_at_a_time
 from memfs.tree import TreeError
 from memfs.vm import Layout, Machine
 
@@ -381,6 +382,42 @@ def modelled(tmp_path):
     assert vol.run(vol.volume.shutdown()) == []
     assert machine.sched.run(machine.validate()) == []
     machine.close()
+
+
+def test_two_changes_of_size_come_one_after_the_other(modelled, tmp_path):
+    """The first has to wait for a page that is being read."""
+    (tmp_path / "f").write_bytes(b"a" * 20_000)
+    fh = modelled.open("f", os.O_RDWR)
+    data, sched = modelled.volume.data, modelled.machine.sched
+    file = modelled.volume.handles.get(fh).file
+    pages = data.pages_of(file)
+    sched.run(pages.submit_ahead(0, 5))
+    jobs = []
+    for size in 0, 9_000:
+        op = _one_at_a_time(file, data._cutting(file, pages, size))
+        jobs.append(sched.spawn(op, name=f"cut to {size}"))
+    sched.run_until(sched.now + 10**9)
+
+    assert [job.error for job in jobs] == [None, None]
+    assert modelled.read(fh, 0, 20_000) == bytes(9_000)
+    assert (tmp_path / "f").stat().st_size == 9_000
+    modelled.close(fh)
+
+
+def test_a_punch_that_the_host_refuses_loses_nothing(modelled, monkeypatch):
+    fh = modelled.create("f")
+    modelled.write(fh, 0, b"abc" * 5000)
+
+    def refuse(fd, mode, off, nbytes):
+        raise OSError(errno.EOPNOTSUPP, "not here")
+
+    monkeypatch.setattr(syscalls, "fallocate", refuse)
+    refuses(
+        errno.EOPNOTSUPP,
+        lambda: modelled.run(modelled.volume.fallocate(fh, 3, 0, 10_000)),
+    )
+    assert modelled.read(fh, 0, 20_000) == b"abc" * 5000
+    modelled.close(fh)
 
 
 def test_a_failed_read_is_its_readers_alone(modelled, tmp_path):

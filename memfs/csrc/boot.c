@@ -68,6 +68,7 @@ static int boot_trees(struct vm *vm)
 	u32 kind;
 
 	vm->max_slabs = (u32)slabs;
+	vm->revoke = vm_arena(vm, VM_REVOKE_MAX * sizeof(struct vm_revoke));
 	vm->slabs = vm_arena(vm, slabs * sizeof(struct slab));
 	vm->rnodes = vm_arena(vm, slabs * RN_PER_SLAB * sizeof(struct rnode));
 	vm->max_mappings = MAX_MAPPINGS;
@@ -76,7 +77,7 @@ static int boot_trees(struct vm *vm)
 	vm->free_mapping = NONE;
 	for (kind = 0; kind < VM_NR_KERNEL_KINDS; kind++)
 		vm->partial[kind] = NONE;
-	return vm->slabs && vm->rnodes && vm->mappings ? 0 : -ENOMEM;
+	return vm->slabs && vm->rnodes && vm->mappings && vm->revoke ? 0 : -ENOMEM;
 }
 
 static int boot_tasks(struct vm *vm)

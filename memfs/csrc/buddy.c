@@ -114,25 +114,26 @@ u32 vm_rmqueue(struct vm *vm, struct zone *z, u32 order)
 	return pfn;
 }
 
-static bool buddy_is_free(struct vm *vm, const struct zone *z, u32 pfn, u32 order)
+/* A zone starts on a block of the highest order, so no buddy lies before it. */
+static inline bool buddy_is_free(struct vm *vm, u32 end, u32 pfn, u32 order)
 {
-	const struct page *p;
+	const u32 head = VM_T_BUDDY | order << EXTRA_SHIFT;
 
-	if (pfn < z->start || pfn + (1u << order) > z->start + z->managed)
-		return false;
-	p = &vm->pages[pfn];
-	return page_type(p) == VM_T_BUDDY && page_extra(p) == order;
+	return pfn + (1u << order) <= end &&
+	       (vm->pages[pfn].flags & (TYPE_MASK | EXTRA_MASK)) == head;
 }
 
 /* Give a block back and join it with its buddies; the pages are zeroed. */
 void vm_buddy_free(struct vm *vm, struct zone *z, u32 pfn, u32 order)
 {
+	const u32 end = z->start + z->managed;
+
 	z->item[NR_FREE] += 1u << order;
 	vm->pages[pfn] = (struct page){ 0 };
 	while (order < TOP) {
 		u32 buddy = pfn ^ 1u << order;
 
-		if (!buddy_is_free(vm, z, buddy, order))
+		if (!buddy_is_free(vm, end, buddy, order))
 			break;
 		area_remove(vm, z, buddy, order);
 		pfn &= ~(1u << order);

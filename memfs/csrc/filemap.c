@@ -29,10 +29,16 @@ static u32 mapping_id(struct vm *vm, const struct mapping *m)
 	return (u32)(m - vm->mappings);
 }
 
+static u64 page_end(u64 at)
+{
+	return (at / PAGE_SIZE + 1) * PAGE_SIZE;
+}
+
 static int need(struct vm *vm, int rc, u32 mapping, u32 index)
 {
 	vm->need.mapping = mapping;
 	vm->need.index = index;
+	vm->need.failed = 0;
 	return rc;
 }
 
@@ -134,6 +140,7 @@ static void uncount(struct vm *vm, struct mapping *m, u32 pfn)
 		p->flags &= ~(u32)PG_PRIVATE;
 		z->item[NR_BUFFERS]--;
 	}
+	vm_client_clear(vm, pfn);
 	p->flags &= ~(PG_CACHED | PG_MAPPEDTODISK);
 	p->index = 0;
 	m->nrpages--;
@@ -257,7 +264,8 @@ static int shm_from_swap(struct vm *vm, struct mapping *m, u32 index, u32 slot)
 
 /*
  * The page at index, uptodate: VM_DONE with *pfn, or with NONE for a hole of
- * a tmpfs; VM_READ, VM_WAIT, or -EIO once for a page whose reading failed.
+ * a tmpfs; VM_READ or VM_WAIT. A page whose reading failed is to be read again:
+ * need.failed tells who has tried that already to give up.
  */
 int vm_find_page(struct vm *vm, struct mapping *m, u32 index, u32 *pfn)
 {
@@ -280,16 +288,15 @@ int vm_find_page(struct vm *vm, struct mapping *m, u32 index, u32 *pfn)
 		return need(vm, VM_WAIT, id, index);
 	if (p->flags & PG_UPTODATE)
 		return VM_DONE;
-	if (p->flags & PG_ERROR) {
-		p->flags &= ~(u32)PG_ERROR;
-		return -EIO;
-	}
-	return need(vm, VM_READ, id, index);
+	need(vm, VM_READ, id, index);
+	vm->need.failed = (p->flags & PG_ERROR) != 0;
+	return VM_READ;
 }
 
 /* ---- read ---- */
 
-static int read_page(struct vm *vm, struct mapping *m, u64 at, u32 n, u8 *buf)
+static int read_page(struct vm *vm, struct mapping *m, u64 at, u32 n, u8 *buf,
+		     bool client)
 {
 	u8 *frame;
 	u32 pfn;
@@ -298,6 +305,11 @@ static int read_page(struct vm *vm, struct mapping *m, u64 at, u32 n, u8 *buf)
 	rc = vm_find_page(vm, m, (u32)(at >> PAGE_SHIFT), &pfn);
 	if (rc)
 		return rc;
+	if (pfn == NONE && client) {
+		rc = vm_shm_new_page(vm, m, (u32)(at >> PAGE_SHIFT), &pfn);
+		if (rc)
+			return rc;
+	}
 	if (pfn == NONE) {
 		memset(buf, 0, n);
 		return VM_DONE;
@@ -306,19 +318,14 @@ static int read_page(struct vm *vm, struct mapping *m, u64 at, u32 n, u8 *buf)
 	if (!frame)
 		return -EIO;
 	vm_mark_accessed(vm, pfn);
+	if (client)
+		vm_client_mark(vm, pfn, true);
 	memcpy(buf, frame + at % PAGE_SIZE, n);
 	return VM_DONE;
 }
 
-/*
- * vm_file_read - copy cached bytes out
- * @off, @len: range in bytes; cut at the end of the file
- * @done:      bytes copied so far; start with 0, call again with the same
- *
- * Return: VM_DONE, VM_READ, VM_WAIT, -EIO, -EINVAL.
- */
-int vm_file_read(struct vm *vm, uint32_t id, uint64_t off, uint32_t len, void *buf,
-		 uint32_t *done)
+static int file_read(struct vm *vm, u32 id, u64 off, u32 len, void *buf, u32 *done,
+		     bool client)
 {
 	struct mapping *m;
 	u64 end;
@@ -333,12 +340,35 @@ int vm_file_read(struct vm *vm, uint32_t id, uint64_t off, uint32_t len, void *b
 		u64 at = off + *done;
 		u32 n = min_t(u32, PAGE_SIZE - at % PAGE_SIZE, end - at);
 
-		rc = read_page(vm, m, at, n, (u8 *)buf + *done);
+		rc = read_page(vm, m, at, n, (u8 *)buf + *done, client);
 		if (rc)
 			return rc;
 		*done += n;
 	}
 	return VM_DONE;
+}
+
+/*
+ * vm_file_read - copy cached bytes out
+ * @off, @len: range in bytes; cut at the end of the file
+ * @done:      bytes copied so far; start with 0, call again with the same
+ *
+ * Return: VM_DONE, VM_READ, VM_WAIT, -EIO, -EINVAL.
+ */
+int vm_file_read(struct vm *vm, uint32_t id, uint64_t off, uint32_t len, void *buf,
+		 uint32_t *done)
+{
+	return file_read(vm, id, off, len, buf, done, false);
+}
+
+/*
+ * As vm_file_read(), into the page cache of the real kernel, which keeps it. A hole
+ * of a tmpfs gets its page, as at any fault: VM_NOMEM, too.
+ */
+int vm_client_read(struct vm *vm, uint32_t id, uint64_t off, uint32_t len, void *buf,
+		   uint32_t *done)
+{
+	return file_read(vm, id, off, len, buf, done, true);
 }
 
 /* A page without contents of its own: locked until the disk has brought it. */
@@ -351,6 +381,7 @@ static int start_read(struct vm *vm, struct mapping *m, u32 index, u32 pfn)
 	if (rc)
 		return need(vm, rc, id, index);
 	p->flags |= PG_LOCKED;
+	p->flags &= ~(u32)PG_ERROR;
 	page_zone(vm, pfn)->item[NR_LOCKED]++;
 	m->nr_locked++;
 	return VM_DONE;
@@ -364,7 +395,7 @@ static int submit_one(struct vm *vm, struct mapping *m, u32 index, u32 *submitte
 	if (vm_tree_page(vm, m, index, &slot)) {
 		const struct page *p = &vm->pages[slot - 1];
 
-		if (p->flags & (PG_UPTODATE | PG_LOCKED | PG_ERROR))
+		if (p->flags & (PG_UPTODATE | PG_LOCKED))
 			return VM_DONE;
 		return start_read(vm, m, index, slot - 1);
 	}
@@ -435,7 +466,8 @@ static int page_for_write(struct vm *vm, struct mapping *m, u64 at, u32 n, u32 *
 	return VM_DONE;
 }
 
-static int write_page(struct vm *vm, struct mapping *m, u64 at, u32 n, const u8 *buf)
+static int write_page(struct vm *vm, struct mapping *m, u64 at, u32 n, const u8 *buf,
+		      bool client)
 {
 	struct page *p;
 	u8 *frame;
@@ -457,19 +489,16 @@ static int write_page(struct vm *vm, struct mapping *m, u64 at, u32 n, const u8 
 		page_zone(vm, pfn)->item[NR_BUFFERS]++;
 	}
 	vm_set_dirty(vm, pfn);
-	vm_mark_accessed(vm, pfn);
+	/* To write a dirty PTE's page out is no use of it. */
+	if (client)
+		vm_client_mark(vm, pfn, false);
+	else
+		vm_mark_accessed(vm, pfn);
 	return VM_DONE;
 }
 
-/*
- * vm_file_write - copy bytes into cached pages and make them dirty
- * @done: bytes written so far; start with 0, call again with the same
- *
- * The file grows with each page written. Return: VM_DONE, VM_READ (a page
- * that is written in part), VM_WAIT, VM_NOMEM, -EIO, -EFBIG, -EINVAL.
- */
-int vm_file_write(struct vm *vm, uint32_t id, uint64_t off, uint32_t len,
-		  const void *buf, uint32_t *done)
+static int file_write(struct vm *vm, u32 id, u64 off, u32 len, const void *buf,
+		      u32 *done, bool client)
 {
 	struct mapping *m;
 	int rc;
@@ -484,7 +513,7 @@ int vm_file_write(struct vm *vm, uint32_t id, uint64_t off, uint32_t len,
 		u64 at = off + *done;
 		u32 n = min_t(u32, PAGE_SIZE - at % PAGE_SIZE, len - *done);
 
-		rc = write_page(vm, m, at, n, (const u8 *)buf + *done);
+		rc = write_page(vm, m, at, n, (const u8 *)buf + *done, client);
 		if (rc)
 			return rc;
 		*done += n;
@@ -493,7 +522,27 @@ int vm_file_write(struct vm *vm, uint32_t id, uint64_t off, uint32_t len,
 	return VM_DONE;
 }
 
-/* ---- truncate ---- */
+/*
+ * vm_file_write - copy bytes into cached pages and make them dirty
+ * @done: bytes written so far; start with 0, call again with the same
+ *
+ * The file grows with each page written. Return: VM_DONE, VM_READ (a page
+ * that is written in part), VM_WAIT, VM_NOMEM, -EIO, -EFBIG, -EINVAL.
+ */
+int vm_file_write(struct vm *vm, uint32_t id, uint64_t off, uint32_t len,
+		  const void *buf, uint32_t *done)
+{
+	return file_write(vm, id, off, len, buf, done, false);
+}
+
+/* As vm_file_write(), out of a page cache of the real kernel, which may keep it. */
+int vm_client_write(struct vm *vm, uint32_t id, uint64_t off, uint32_t len,
+		    const void *buf, uint32_t *done)
+{
+	return file_write(vm, id, off, len, buf, done, true);
+}
+
+/* ---- truncate, punch ---- */
 
 static int drop_slot(struct vm *vm, struct mapping *m, u32 index, u32 handle)
 {
@@ -514,19 +563,17 @@ static int drop_slot(struct vm *vm, struct mapping *m, u32 index, u32 handle)
 	return VM_DONE;
 }
 
-/* What lies behind the new end in the last page reads as zero from now on. */
-static int zero_tail(struct vm *vm, struct mapping *m, u64 bytes)
+/* Bytes from `at` up to `end`, of one page, read as zero from now on. */
+static int zero_part(struct vm *vm, struct mapping *m, u64 at, u64 end)
 {
+	u32 index = (u32)(at >> PAGE_SHIFT);
 	u32 pfn, slot;
 	u8 *frame;
 	int rc;
 
-	if (bytes % PAGE_SIZE == 0)
+	if (!vm_tree_page(vm, m, index, &slot) && !(slot & SLOT_SWAP))
 		return VM_DONE;
-	if (!vm_tree_page(vm, m, (u32)(bytes >> PAGE_SHIFT), &slot) &&
-	    !(slot & SLOT_SWAP))
-		return VM_DONE;
-	rc = vm_find_page(vm, m, (u32)(bytes >> PAGE_SHIFT), &pfn);
+	rc = vm_find_page(vm, m, index, &pfn);
 	if (rc == VM_READ && !(slot & SLOT_SWAP))
 		return VM_DONE;
 	if (rc || pfn == NONE)
@@ -534,8 +581,24 @@ static int zero_tail(struct vm *vm, struct mapping *m, u64 bytes)
 	frame = vm_frame(vm, pfn);
 	if (!frame)
 		return -EIO;
-	memset(frame + bytes % PAGE_SIZE, 0, PAGE_SIZE - bytes % PAGE_SIZE);
+	memset(frame + at % PAGE_SIZE, 0, end - at);
 	return VM_DONE;
+}
+
+/* Drop up to `budget` pages of [*index, end); *index says where to go on. */
+static int drop_range(struct vm *vm, struct mapping *m, u32 *index, u32 end, u32 budget)
+{
+	u32 handle;
+	int rc;
+
+	while (budget--) {
+		if (!vm_tree_next(vm, m, index, &handle) || *index >= end)
+			return VM_DONE;
+		rc = drop_slot(vm, m, *index, handle);
+		if (rc)
+			return rc;
+	}
+	return VM_MORE;
 }
 
 /*
@@ -549,7 +612,6 @@ int vm_file_truncate(struct vm *vm, uint32_t id, uint64_t bytes, uint32_t budget
 {
 	u32 index = (u32)((bytes + PAGE_SIZE - 1) >> PAGE_SHIFT);
 	struct mapping *m;
-	u32 handle;
 	int rc;
 
 	if (!mapping_ok(vm, id))
@@ -557,20 +619,105 @@ int vm_file_truncate(struct vm *vm, uint32_t id, uint64_t bytes, uint32_t budget
 	if (bytes > (u64)NONE * PAGE_SIZE)
 		return -EFBIG;
 	m = &vm->mappings[id];
-	if (bytes < m->size) {
-		rc = zero_tail(vm, m, bytes);
+	if (bytes < m->size && bytes % PAGE_SIZE) {
+		rc = zero_part(vm, m, bytes, page_end(bytes));
 		if (rc)
 			return rc;
 	}
 	m->size = bytes;
-	while (budget--) {
-		if (!vm_tree_next(vm, m, &index, &handle))
-			return VM_DONE;
-		rc = drop_slot(vm, m, index, handle);
+	return drop_range(vm, m, &index, NONE, budget);
+}
+
+/* The parts of a range that are not whole pages: its head, and its tail. */
+static int zero_ends(struct vm *vm, struct mapping *m, u64 off, u64 end)
+{
+	int rc;
+
+	if (off % PAGE_SIZE) {
+		rc = zero_part(vm, m, off, min_t(u64, end, page_end(off)));
 		if (rc)
 			return rc;
 	}
-	return VM_MORE;
+	if (end % PAGE_SIZE && end - end % PAGE_SIZE >= off)
+		return zero_part(vm, m, end - end % PAGE_SIZE, end);
+	return VM_DONE;
+}
+
+/*
+ * vm_file_punch - forget the whole pages of a range, zero the rest of it
+ * @off, @len: range in bytes; the same in every call of one punch
+ * @index:     0 in the first call; where to go on
+ * @budget:    pages to drop in this call
+ *
+ * The size stays, and what the host has is the caller's. Pages that come in
+ * behind *index meanwhile stay. Return: as vm_file_truncate(), -EFBIG.
+ */
+int vm_file_punch(struct vm *vm, uint32_t id, uint64_t off, uint64_t len,
+		  uint32_t *index, uint32_t budget)
+{
+	struct mapping *m;
+	int rc;
+
+	if (!mapping_ok(vm, id))
+		return -EINVAL;
+	if (off + len > (u64)NONE * PAGE_SIZE || off + len < off)
+		return -EFBIG;
+	m = &vm->mappings[id];
+	rc = zero_ends(vm, m, off, off + len);
+	if (rc)
+		return rc;
+	*index = max_t(u32, *index, (u32)((off + PAGE_SIZE - 1) >> PAGE_SHIFT));
+	return drop_range(vm, m, index, (u32)((off + len) >> PAGE_SHIFT), budget);
+}
+
+/* One page of a flush: written if it is dirty, then perhaps dropped. */
+static int flush_page(struct vm *vm, struct mapping *m, u32 index, u32 pfn, bool drop)
+{
+	const struct page *p = &vm->pages[pfn];
+
+	if (drop && !(p->flags & (PG_LOCKED | PG_WRITEBACK)))
+		vm_unmap_file_page(vm, pfn); /* a dirty PTE makes the page dirty */
+	if (p->flags & PG_DIRTY && !(p->flags & PG_WRITEBACK)) {
+		int rc = vm_writepage(vm, pfn, false);
+
+		if (rc)
+			return rc;
+	}
+	if (p->flags & PG_WRITEBACK || (drop && p->flags & PG_LOCKED))
+		return need(vm, VM_WAIT, mapping_id(vm, m), index);
+	if (drop) {
+		vm_cache_remove(vm, pfn);
+		vm_put_page(vm, pfn, false);
+	}
+	return VM_DONE;
+}
+
+/*
+ * vm_file_flush - the disk has what the cached pages of a range have
+ * @index, @nr: pages
+ * @drop:       and the pages are cached no more
+ *
+ * Call again until VM_DONE: then it is so, at this moment. Return: VM_DONE,
+ * VM_WAIT (for a transfer), -EINVAL (tmpfs has no disk). A failed write-out
+ * leaves its page dirty and its errno in the mapping: look there.
+ */
+int vm_file_flush(struct vm *vm, uint32_t id, uint32_t index, uint32_t nr,
+		  uint32_t drop)
+{
+	int rc, result = VM_DONE;
+	struct mapping *m;
+	u32 handle;
+	u64 end = (u64)index + nr;
+
+	if (!mapping_ok(vm, id) || is_shm(&vm->mappings[id]))
+		return -EINVAL;
+	m = &vm->mappings[id];
+	for (; vm_tree_next(vm, m, &index, &handle) && index < end; index++) {
+		rc = flush_page(vm, m, index, *vm_slot(vm, handle) - 1, drop);
+		if (rc)
+			result = rc;
+	}
+	return result;
 }
 
 /* ---- write-back ---- */

@@ -13,8 +13,9 @@
  *	NOFLUSH		close() of a handle with an odd number sends no FLUSH
  *	STATFS		the inode that a statfs() asks about
  *	BACKGROUND	more than twelve background requests at once
+ *	CACHED		whether a READ fills, or a WRITE empties, the kernel's page cache
  *
- * Context: one thread, the one that runs the session; memfs_shim_inval() alone may
+ * Context: one thread, the one that runs the session; memfs_shim_inval*() alone may
  * be called from others. Nothing here allocates or waits.
  *
  * Source: libfuse 3.14 lib/fuse_lowlevel.c, include/linux/fuse.h 7.39.
@@ -47,6 +48,7 @@ static struct {
 	/* The request that is being handed to Python, until its handler first waits. */
 	fuse_req_t current;
 	fuse_ino_t current_ino;
+	int current_cached;
 	uint64_t nr_served;
 	int over;
 	/* Slots of armed requests: a stack of free ones, a ring of interrupted ones. */
@@ -155,6 +157,12 @@ uint64_t memfs_shim_ino(void)
 	return shim.current_ino;
 }
 
+/* Whether the READ or WRITE in hand is the kernel's page cache's own. */
+int memfs_shim_cached(void)
+{
+	return shim.current_cached;
+}
+
 /* How many requests there were since the start. */
 uint64_t memfs_shim_served(void)
 {
@@ -200,6 +208,8 @@ static void shim_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		      struct fuse_file_info *fi)
 {
 	note(req);
+	/* read(2) names its owner of locks, a fault and what is read ahead have none. */
+	shim.current_cached = !fi->lock_owner;
 	shim.orig.read(req, ino, size, off, fi);
 }
 
@@ -207,6 +217,7 @@ static void shim_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *b
 			   off_t off, struct fuse_file_info *fi)
 {
 	note(req);
+	shim.current_cached = fi->writepage;
 	shim.orig.write_buf(req, ino, bufv, off, fi);
 }
 
@@ -271,6 +282,26 @@ int memfs_shim_inval(uint64_t ino, int64_t off, int64_t len)
 	if (!shim.session)
 		return -ENOTCONN;
 	return fuse_lowlevel_notify_inval_inode(shim.session, ino, off, len);
+}
+
+/*
+ * memfs_shim_inval_ranges - invalidate ranges, one after the other
+ * @ranges: ino, offset and length of each
+ *
+ * An inode that the kernel has forgotten has no copy of anything. Return: 0, or the
+ * -errno of the first range that failed; the others are done all the same.
+ */
+int memfs_shim_inval_ranges(const int64_t *ranges, unsigned int nr)
+{
+	int first = 0;
+
+	for (; nr; nr--, ranges += 3) {
+		int err = memfs_shim_inval((uint64_t)ranges[0], ranges[1], ranges[2]);
+
+		if (err && err != -ENOENT && !first)
+			first = err;
+	}
+	return first;
 }
 
 /* --------------------------------------------------- the raw INIT exchange */

@@ -52,6 +52,7 @@ SHIM_EXPORT unsigned int memfs_shim_hooks(void);
 SHIM_EXPORT int memfs_shim_arm(void);
 SHIM_EXPORT int memfs_shim_pid(void);
 SHIM_EXPORT uint64_t memfs_shim_ino(void);
+SHIM_EXPORT int memfs_shim_cached(void);
 SHIM_EXPORT uint64_t memfs_shim_served(void);
 SHIM_EXPORT int memfs_shim_readable(int64_t spin_ns);
 SHIM_EXPORT int memfs_shim_over(void);
@@ -59,6 +60,7 @@ SHIM_EXPORT void memfs_shim_take(void *req);
 SHIM_EXPORT void memfs_shim_disarm(int slot);
 SHIM_EXPORT int memfs_shim_next_interrupted(void);
 SHIM_EXPORT int memfs_shim_inval(uint64_t ino, int64_t off, int64_t len);
+SHIM_EXPORT int memfs_shim_inval_ranges(const int64_t *ranges, unsigned int nr);
 SHIM_EXPORT int memfs_shim_reply_err(void *req, int err);
 SHIM_EXPORT int memfs_shim_reply_lseek(void *req, int64_t off);
 

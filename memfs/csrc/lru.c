@@ -9,7 +9,7 @@
  * Models: mm/swap.c lru_cache_add(), mark_page_accessed(),
  * rotate_reclaimable_page(), __page_cache_release(), 2.6.0.
  */
-#include "vm_int.h"
+#include "lru_ring.h"
 
 /* Joined segments hold at most half of what fits, so that joins stay rare. */
 #define JOIN_LIVE (SEG_SIZE / 2)
@@ -140,29 +140,44 @@ static void new_tail(struct vm *vm, struct lru *lru)
 	lru->tail = n;
 }
 
-static void ring_add_head(struct vm *vm, struct lru *lru, u32 pfn)
+/* A head with a free place: its segment. */
+u32 vm_lru_new_head(struct vm *vm, struct lru *lru)
 {
-	if (lru->head != NONE && vm->segs[lru->head].hi == SEG_SIZE)
+	if (lru->head != NONE)
 		seg_tidy(vm, lru, lru->head);
 	if (lru->head == NONE || vm->segs[lru->head].hi == SEG_SIZE)
 		new_head(vm, lru);
-	place(vm, lru->head, vm->segs[lru->head].hi++, pfn);
-	vm->segs[lru->head].live++;
-	lru->nr++;
+	return lru->head;
 }
 
-static void ring_add_tail(struct vm *vm, struct lru *lru, u32 pfn)
+/* Nothing lives in the tail's segment any more. */
+void vm_lru_end_tail(struct vm *vm, struct lru *lru)
 {
-	if (lru->tail != NONE && vm->segs[lru->tail].lo == 0)
+	seg_unlink(vm, lru, lru->tail);
+}
+
+/* A tail with a free place: its segment. */
+static u32 tail_with_room(struct vm *vm, struct lru *lru)
+{
+	if (lru->tail != NONE)
 		seg_tidy(vm, lru, lru->tail);
 	if (lru->tail == NONE || vm->segs[lru->tail].lo == 0)
 		new_tail(vm, lru);
-	place(vm, lru->tail, --vm->segs[lru->tail].lo, pfn);
-	vm->segs[lru->tail].live++;
+	return lru->tail;
+}
+
+static inline void ring_add_tail(struct vm *vm, struct lru *lru, u32 pfn)
+{
+	u32 s = lru->tail;
+
+	if (s == NONE || vm->segs[s].lo == 0)
+		s = tail_with_room(vm, lru);
+	place(vm, s, --vm->segs[s].lo, pfn);
+	vm->segs[s].live++;
 	lru->nr++;
 }
 
-static void seg_thin(struct vm *vm, struct lru *lru, u32 s)
+static inline void seg_thin(struct vm *vm, struct lru *lru, u32 s)
 {
 	const struct seg *seg = &vm->segs[s];
 
@@ -172,7 +187,7 @@ static void seg_thin(struct vm *vm, struct lru *lru, u32 s)
 		join_neighbour(vm, lru, s);
 }
 
-static void ring_del(struct vm *vm, struct lru *lru, u32 pfn)
+static inline void ring_del(struct vm *vm, struct lru *lru, u32 pfn)
 {
 	u32 s = vm->pages[pfn].pos >> SEG_SHIFT;
 	struct seg *seg = &vm->segs[s];
@@ -186,37 +201,7 @@ static void ring_del(struct vm *vm, struct lru *lru, u32 pfn)
 /* Take the oldest page off; its flags and the zone's counters stay. */
 u32 vm_lru_pop(struct vm *vm, struct lru *lru)
 {
-	u32 s = lru->tail;
-	struct seg *seg;
-	u32 pfn;
-
-	if (s == NONE)
-		return NONE;
-	seg = &vm->segs[s];
-	while (seg->slot[seg->lo] == NONE)
-		seg->lo++;
-	pfn = seg->slot[seg->lo++];
-	lru->nr--;
-	if (--seg->live == 0)
-		seg_unlink(vm, lru, s);
-	return pfn;
-}
-
-/* The pfn that lies `ahead` places from the tail, to prefetch; or NONE. */
-u32 vm_lru_peek(struct vm *vm, const struct lru *lru, u32 ahead)
-{
-	const struct seg *seg;
-
-	if (lru->tail == NONE)
-		return NONE;
-	seg = &vm->segs[lru->tail];
-	if (seg->lo + ahead < seg->hi)
-		return seg->slot[seg->lo + ahead];
-	ahead -= seg->hi - seg->lo;
-	if (seg->next == NONE)
-		return NONE;
-	seg = &vm->segs[seg->next];
-	return seg->lo + ahead < seg->hi ? seg->slot[seg->lo + ahead] : NONE;
+	return lru->nr ? ring_pop(vm, lru) : NONE;
 }
 
 static void count(struct zone *z, const struct page *p, u32 active, u32 one)
@@ -232,7 +217,7 @@ void vm_lru_add(struct vm *vm, struct zone *z, u32 pfn, u32 active)
 
 	p->flags |= active ? PG_LRU | PG_ACTIVE : PG_LRU;
 	count(z, p, active, 1);
-	ring_add_head(vm, &z->lru[active], pfn);
+	ring_push(vm, &z->lru[active], pfn);
 }
 
 void vm_lru_add_tail(struct vm *vm, struct zone *z, u32 pfn, u32 active)
@@ -342,19 +327,19 @@ void vm_put_page(struct vm *vm, u32 pfn, bool cold)
 		z->item[NR_MLOCKED]--;
 	if (p->flags & PG_PRIVATE)
 		z->item[NR_BUFFERS]--;
-	vm_free_page(vm, pfn, cold);
+	vm_free_page_in(vm, z, pfn, cold);
 }
 
 /* Write-out for reclaim ended: next in line to be freed. */
 void vm_rotate_reclaimable(struct vm *vm, u32 pfn)
 {
-	struct page *p = &vm->pages[pfn];
-	struct zone *z;
+	const struct page *p = &vm->pages[pfn];
+	struct lru *lru;
 
 	if (p->flags & (PG_LOCKED | PG_DIRTY | PG_ACTIVE) || !(p->flags & PG_LRU))
 		return;
-	z = page_zone(vm, pfn);
-	vm_lru_del(vm, z, pfn);
-	vm_lru_add_tail(vm, z, pfn, LRU_INACTIVE);
+	lru = &page_zone(vm, pfn)->lru[LRU_INACTIVE];
+	ring_del(vm, lru, pfn);
+	ring_add_tail(vm, lru, pfn);
 	vm->event[EV_PGROTATED]++;
 }

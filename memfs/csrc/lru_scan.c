@@ -14,37 +14,39 @@
  */
 #include <errno.h>
 
-#include "vm_int.h"
+#include "lru_ring.h"
 
 enum verdict { KEEP, ACTIVATE, FREED, AGAIN };
 
 /* ---- prefetch ---- */
 
-static void prefetch_pages(struct vm *vm, const struct lru *lru, u32 from, u32 nr)
-{
-	u32 i, pfn;
+/* Places that are prefetched together: so many misses the host's CPU bears at once. */
+#define GROUP 8u
 
-	for (i = from; i < from + nr; i++) {
-		pfn = vm_lru_peek(vm, lru, i);
-		if (pfn != NONE)
-			prefetchw(&vm->pages[pfn]);
-	}
+static void prefetch_pages(const struct page *pages, const u32 *slot, u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++)
+		if (slot[i] != NONE)
+			prefetchw(&pages[slot[i]]);
 }
 
-static void prefetch_behind(struct vm *vm, const struct lru *lru, u32 nr)
+/* What the decision about a page, or its end, looks at. */
+static void prefetch_behind(struct vm *vm, const u32 *slot, u32 nr)
 {
-	u32 i, pfn;
+	u32 i;
 
 	for (i = 0; i < nr; i++) {
-		const struct page *p;
+		const struct page *p = &vm->pages[slot[i]];
 
-		pfn = vm_lru_peek(vm, lru, i);
-		if (pfn == NONE)
+		if (slot[i] == NONE)
 			continue;
-		p = &vm->pages[pfn];
-		prefetchw(&vm->stamps[pfn]);
-		if ((p->flags & RMAP_MASK) == RMAP_SINGLE)
+		if (p->flags & RMAP_SINGLE) {
 			prefetchw(&vm->ptes[p->rmap]);
+			continue;
+		}
+		prefetchw(&vm->stamps[slot[i]]);
 		if (p->flags & PG_CACHED)
 			prefetchw(vm_slot(vm, p->index));
 		else if (p->flags & PG_SWAPCACHE)
@@ -52,27 +54,67 @@ static void prefetch_behind(struct vm *vm, const struct lru *lru, u32 nr)
 	}
 }
 
-/* Called before each page; does something once a batch. */
-static void run_ahead(struct vm *vm, const struct lru *lru, u32 nth)
+/*
+ * The next group of places at a list's tail. For each of them a page two batches
+ * ahead is fetched, and what lies behind one that is a batch ahead. Return:
+ * where the group ends.
+ */
+static u32 next_group(struct vm *vm, const struct lru *lru, u32 nr)
 {
-	if (!vm->conf.prefetch || nth % vm->batch)
-		return;
-	if (nth == 0)
-		prefetch_pages(vm, lru, 0, vm->batch);
-	prefetch_pages(vm, lru, vm->batch, vm->batch);
-	prefetch_behind(vm, lru, vm->batch);
+	const struct seg *seg = &vm->segs[lru->tail];
+	const u32 *slot;
+	u32 n;
+
+	nr = min_t(u32, nr, min_t(u32, seg->hi - seg->lo, GROUP));
+	if (vm->conf.prefetch) {
+		n = nr;
+		slot = ring_span(vm, lru, 2 * vm->batch, &n);
+		prefetch_pages(vm->pages, slot, n);
+		n = nr;
+		slot = ring_span(vm, lru, vm->batch, &n);
+		prefetch_behind(vm, slot, n);
+	}
+	return seg->lo + nr;
+}
+
+/* Whether places *at to end are still the next ones. */
+static bool group_stays(struct vm *vm, const struct lru *lru, u32 s, u32 at, u32 end)
+{
+	return lru->tail == s && vm->segs[s].lo == at && vm->segs[s].hi >= end;
 }
 
 /* ---- one page ---- */
 
-static bool discards_young(const struct vm *vm, const struct zone *z, u32 rule)
+/* Was it used since last looked at? As vm_page_referenced(), most pages inline. */
+static inline u32 referenced(struct vm *vm, struct page *p, u32 pfn)
 {
-	return !z->open && vm->closed_rules & rule;
+	u32 nr = (p->flags & (PG_REFERENCED | PG_CLIENTYOUNG)) != 0;
+
+	if (p->flags & RMAP_CHAIN)
+		return vm_page_referenced(vm, pfn);
+	p->flags &= ~(PG_REFERENCED | PG_CLIENTYOUNG);
+	if (p->flags & RMAP_SINGLE) {
+		nr += (vm->ptes[p->rmap] & PTE_ACCESSED) != 0;
+		vm->ptes[p->rmap] &= ~PTE_ACCESSED;
+	}
+	return nr;
 }
+
+/* The same for a mapped page; a rule of closed gates has it forgotten instead. */
+static inline u32 mapped_referenced(struct vm *vm, const struct zone *z, struct page *p,
+				    u32 pfn, u32 rule)
+{
+	u32 nr = referenced(vm, p, pfn);
+
+	return !z->open && vm->closed_rules & rule ? 0 : nr;
+}
+
+/* By a task's PTE, or, for what the model knows, by a real process. */
+#define MAPPED (RMAP_MASK | PG_CLIENTMAPPED)
 
 static bool mapping_inuse(struct vm *vm, const struct page *p)
 {
-	if (page_mapped(p) || p->flags & PG_SWAPCACHE)
+	if (p->flags & (MAPPED | PG_SWAPCACHE))
 		return true;
 	return p->flags & PG_CACHED && vm_handle_mapping(vm, p->index)->nr_vmas;
 }
@@ -116,7 +158,7 @@ static enum verdict pageout(struct vm *vm, struct vm_reclaim *rc, u32 pfn,
 
 	if (referenced)
 		return verdict(rc, WHY_REFERENCED, KEEP);
-	if (page_extra(p) > 1 || !page_cached(p))
+	if (page_extra(p) || !page_cached(p))
 		return verdict(rc, WHY_PINNED, KEEP);
 	if (!rc->may_fs && !(p->flags & PG_SWAPCACHE && rc->may_io))
 		return verdict(rc, WHY_DIRTY, KEEP);
@@ -135,7 +177,7 @@ static enum verdict free_one(struct vm *vm, struct vm_reclaim *rc, u32 pfn)
 {
 	struct page *p = &vm->pages[pfn];
 
-	if (page_extra(p) != 1)
+	if (page_extra(p))
 		return verdict(rc, WHY_PINNED, KEEP);
 	if (p->flags & PG_SWAPCACHE)
 		vm_swap_cache_del(vm, pfn);
@@ -160,93 +202,212 @@ static enum verdict unmap(struct vm *vm, struct vm_reclaim *rc, u32 pfn)
 }
 
 /* The decision table of shrink_list(); AGAIN: the device's queue is full. */
-static enum verdict shrink_page(struct vm *vm, struct zone *z, struct vm_reclaim *rc,
-				u32 pfn)
+static inline enum verdict shrink_page(struct vm *vm, struct zone *z,
+				       struct vm_reclaim *rc, u32 pfn)
 {
 	struct page *p = &vm->pages[pfn];
-	u32 referenced;
+	const u32 flags = p->flags;
+	u32 used;
 	enum verdict v;
 
-	if (p->flags & PG_LOCKED)
+	if (flags & PG_LOCKED)
 		return verdict(rc, WHY_LOCKED, KEEP);
-	rc->nr_mapped += page_mapped(p) || p->flags & PG_SWAPCACHE;
-	if (p->flags & PG_WRITEBACK)
+	rc->nr_mapped += (flags & (RMAP_MASK | PG_SWAPCACHE)) != 0;
+	if (flags & PG_WRITEBACK)
 		return verdict(rc, WHY_WRITEBACK, KEEP);
-	if (page_mapped(p) && discards_young(vm, z, VM_RULE_SHRINK_UNREF))
-		vm_page_referenced(vm, pfn);
-	referenced = vm_page_referenced(vm, pfn);
-	if (referenced && mapping_inuse(vm, p))
+	if (flags & MAPPED)
+		used = mapped_referenced(vm, z, p, pfn, VM_RULE_SHRINK_UNREF);
+	else
+		used = referenced(vm, p, pfn);
+	if (used && mapping_inuse(vm, p))
 		return verdict(rc, WHY_REFERENCED, ACTIVATE);
-	if (page_mapped(p)) {
+	if (flags & RMAP_MASK) {
 		v = unmap(vm, rc, pfn);
 		if (v != FREED)
 			return v;
 	}
+	if (flags & PG_CLIENTMAPPED) {
+		vm_client_ask(vm, pfn);
+		if (!rc->last_resort)
+			return verdict(rc, WHY_REVOKING, KEEP);
+	}
 	if (p->flags & PG_DIRTY)
-		return pageout(vm, rc, pfn, referenced);
+		return pageout(vm, rc, pfn, used);
 	return free_one(vm, rc, pfn);
+}
+
+/* ---- pages on their way ---- */
+
+/*
+ * A page that was taken is on no ring, but until its end is known its flags and
+ * the counters still have it on the list that it came from.
+ */
+static bool in_use(const struct page *p)
+{
+	return p->flags & (PG_CACHED | PG_SWAPCACHE | RMAP_MASK | EXTRA_MASK);
+}
+
+static void count_on(struct zone *z, const struct page *p, u32 active, u32 one)
+{
+	z->item[active ? NR_ACTIVE : NR_INACTIVE] += one;
+	z->item[active ? NR_ACTIVE_ANON : NR_INACTIVE_ANON] +=
+		p->flags & PG_SWAPBACKED ? one : 0;
+}
+
+/* From one list to one; a page that nobody uses any more is freed. */
+static inline void putback(struct vm *vm, struct zone *z, u32 pfn, u32 from, u32 to)
+{
+	struct page *p = &vm->pages[pfn];
+
+	if (!in_use(p)) {
+		count_on(z, p, from, (u32)-1);
+		p->flags &= ~(u32)(PG_LRU | PG_ACTIVE);
+		vm_put_page(vm, pfn, true);
+		return;
+	}
+	if (from != to) {
+		count_on(z, p, from, (u32)-1);
+		count_on(z, p, to, 1);
+		p->flags ^= PG_ACTIVE;
+	}
+	ring_push(vm, &z->lru[to], pfn);
+}
+
+static void hold(struct zone *z, struct vm_reclaim *rc, struct page *p, u32 pfn)
+{
+	count_on(z, p, LRU_INACTIVE, (u32)-1);
+	z->item[NR_ISOLATED]++;
+	p->flags = ((p->flags & ~(u32)PG_LRU) | PG_ISOLATED) + EXTRA_ONE;
+	rc->held = pfn;
+	rc->nr_hold = 1;
+}
+
+static u32 unhold(struct vm *vm, struct zone *z, struct vm_reclaim *rc)
+{
+	struct page *p = &vm->pages[rc->held];
+
+	rc->nr_hold = 0;
+	p->flags = ((p->flags & ~(u32)PG_ISOLATED) | PG_LRU) - EXTRA_ONE;
+	z->item[NR_ISOLATED]--;
+	count_on(z, p, LRU_INACTIVE, 1);
+	return rc->held;
 }
 
 /* ---- shrink_cache ---- */
 
-static u32 isolate(struct vm *vm, struct zone *z, u32 active)
+static void count_freed(struct vm *vm, struct vm_reclaim *rc, u32 nr)
 {
-	u32 pfn = vm_lru_pop(vm, &z->lru[active]);
-	struct page *p = &vm->pages[pfn];
-	bool anon = p->flags & PG_SWAPBACKED;
-
-	z->item[active ? NR_ACTIVE : NR_INACTIVE]--;
-	z->item[active ? NR_ACTIVE_ANON : NR_INACTIVE_ANON] -= anon;
-	z->item[NR_ISOLATED]++;
-	p->flags = ((p->flags & ~(u32)PG_LRU) | PG_ISOLATED) + EXTRA_ONE;
-	return pfn;
+	rc->freed += nr;
+	rc->nr_pages -= min_t(u32, rc->nr_pages, nr);
+	vm->event[EV_PGSTEAL] += nr;
+	vm->event[rc->kswapd ? EV_PGSTEAL_KSWAPD : EV_PGSTEAL_DIRECT] += nr;
 }
 
-/* Off our hands: freed if nothing refers to it, else on the list it belongs to. */
-static void putback(struct vm *vm, struct zone *z, u32 pfn, u32 active)
+static void count_scanned(struct vm *vm, struct vm_reclaim *rc, u32 nr)
+{
+	rc->round_left -= nr;
+	rc->max_scan -= nr;
+	rc->scanned += nr;
+	vm->event[EV_PGSCAN] += nr;
+	vm->event[rc->kswapd ? EV_PGSCAN_KSWAPD : EV_PGSCAN_DIRECT] += nr;
+}
+
+/* All the questions of shrink_page() at once: clean, and nobody's. */
+static bool is_idle(struct vm *vm, const struct page *p)
+{
+	const u32 busy = PG_LOCKED | PG_DIRTY | PG_PRIVATE | PG_WRITEBACK | PG_MLOCKED |
+			 MAPPED | EXTRA_MASK;
+
+	return !(p->flags & busy) && p->flags & (PG_CACHED | PG_SWAPCACHE) &&
+	       !(p->flags & PG_REFERENCED && mapping_inuse(vm, p));
+}
+
+static void drop_idle(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u32 pfn)
 {
 	struct page *p = &vm->pages[pfn];
 
-	z->item[NR_ISOLATED]--;
-	p->flags = (p->flags & ~(u32)(PG_ISOLATED | PG_ACTIVE)) - EXTRA_ONE;
-	if (page_cached(p) || page_mapped(p) || page_extra(p))
-		vm_lru_add(vm, z, pfn, active);
-	else
-		vm_put_page(vm, pfn, true);
+	z->item[NR_INACTIVE_ANON] -= (p->flags & PG_SWAPBACKED) != 0;
+	if (p->flags & PG_SWAPCACHE) {
+		rc->nr_mapped++;
+		z->item[NR_ANON] -= (p->flags & PG_ANON) != 0;
+		vm_swap_cache_del(vm, pfn);
+	} else {
+		vm_cache_remove(vm, pfn);
+	}
+	vm_free_page_in(vm, z, pfn, true);
 }
 
-static void settle(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u32 pfn,
-		   enum verdict v)
+/* One page off the list and to where it belongs. Return: whether it was freed. */
+static bool shrink_one(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u32 pfn)
 {
-	bool gone;
+	struct page *p = &vm->pages[pfn];
+	enum verdict v = shrink_page(vm, z, rc, pfn);
+	bool gone = !in_use(p);
 
+	if (v == AGAIN) {
+		hold(z, rc, p, pfn);
+		return false;
+	}
 	if (v == ACTIVATE) {
 		rc->activated++;
 		vm->event[EV_PGACTIVATE]++;
+		putback(vm, z, pfn, LRU_INACTIVE, LRU_ACTIVE);
+	} else {
+		putback(vm, z, pfn, LRU_INACTIVE, LRU_INACTIVE);
 	}
-	gone = !page_cached(&vm->pages[pfn]) && !page_mapped(&vm->pages[pfn]) &&
-	       page_extra(&vm->pages[pfn]) == 1;
-	putback(vm, z, pfn, v == ACTIVATE);
-	if (!gone)
-		return;
-	rc->freed++;
-	rc->nr_pages -= rc->nr_pages != 0;
-	vm->event[EV_PGSTEAL]++;
-	vm->event[rc->kswapd ? EV_PGSTEAL_KSWAPD : EV_PGSTEAL_DIRECT]++;
+	return gone;
 }
 
-static u32 take(struct vm *vm, struct zone *z, struct vm_reclaim *rc)
+/*
+ * Up to nr pages of the tail's next group. Pages that are dropped leave the ring
+ * together; before another page is looked at the ring is brought up to date,
+ * for that may move pages about. Return: pages looked at.
+ */
+static u32 shrink_group(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u32 nr,
+			u32 *gone)
 {
-	if (rc->nr_hold) {
-		rc->nr_hold = 0;
-		return rc->held;
+	struct lru *lru = &z->lru[LRU_INACTIVE];
+	const u32 s = lru->tail;
+	const u32 *slot = vm->segs[s].slot;
+	u32 at = vm->segs[s].lo, end = next_group(vm, lru, nr);
+	u32 n = 0, dropped = 0;
+
+	while (at < end) {
+		u32 pfn = slot[at++];
+
+		if (pfn == NONE)
+			continue;
+		n++;
+		if (is_idle(vm, &vm->pages[pfn])) {
+			drop_idle(vm, z, rc, pfn);
+			dropped++;
+			continue;
+		}
+		*gone += dropped;
+		z->item[NR_INACTIVE] -= dropped;
+		ring_taken(vm, lru, at, dropped + 1);
+		dropped = 0;
+		*gone += shrink_one(vm, z, rc, pfn);
+		if (rc->nr_hold || !group_stays(vm, lru, s, at, end))
+			return n;
 	}
-	rc->round_left--;
-	rc->max_scan--;
-	rc->scanned++;
-	vm->event[EV_PGSCAN]++;
-	vm->event[rc->kswapd ? EV_PGSCAN_KSWAPD : EV_PGSCAN_DIRECT]++;
-	return isolate(vm, z, LRU_INACTIVE);
+	*gone += dropped;
+	z->item[NR_INACTIVE] -= dropped;
+	ring_taken(vm, lru, at, dropped);
+	return n;
+}
+
+/* Up to nr pages of a round. Return: how many were looked at. */
+static u32 shrink_some(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u32 nr)
+{
+	const struct lru *lru = &z->lru[LRU_INACTIVE];
+	u32 n = 0, gone = 0;
+
+	while (n < nr && lru->nr && !rc->nr_hold)
+		n += shrink_group(vm, z, rc, nr - n, &gone);
+	count_scanned(vm, rc, n);
+	count_freed(vm, rc, gone);
+	return n;
 }
 
 /* A round is what the kernel isolates in one go. False: there is no more to do. */
@@ -277,26 +438,24 @@ static bool next_round(struct vm *vm, struct zone *z, struct vm_reclaim *rc)
 int vm_shrink(struct vm *vm, struct vm_reclaim *rc, uint32_t budget)
 {
 	struct zone *z;
-	enum verdict v;
-	u32 nth, pfn;
 
 	if (!zone_ok(vm, rc->zid))
 		return -ENODEV;
 	z = &vm->zones[rc->zid];
-	for (nth = 0; nth < budget; nth++) {
-		if (rc->round_left && !z->lru[LRU_INACTIVE].nr)
-			rc->round_left = 0;
-		if (!rc->nr_hold && !rc->round_left && !next_round(vm, z, rc))
-			return VM_DONE;
-		run_ahead(vm, &z->lru[LRU_INACTIVE], nth);
-		pfn = take(vm, z, rc);
-		v = shrink_page(vm, z, rc, pfn);
-		if (v == AGAIN) {
-			rc->held = pfn;
-			rc->nr_hold = 1;
-			return VM_WAIT;
+	while (budget) {
+		if (rc->nr_hold) {
+			budget--;
+			count_freed(vm, rc, shrink_one(vm, z, rc, unhold(vm, z, rc)));
+		} else {
+			if (!z->lru[LRU_INACTIVE].nr)
+				rc->round_left = 0;
+			if (!rc->round_left && !next_round(vm, z, rc))
+				return VM_DONE;
+			budget -= shrink_some(vm, z, rc,
+					      min_t(u32, budget, rc->round_left));
 		}
-		settle(vm, z, rc, pfn, v);
+		if (rc->nr_hold)
+			return VM_WAIT;
 	}
 	return VM_MORE;
 }
@@ -304,8 +463,10 @@ int vm_shrink(struct vm *vm, struct vm_reclaim *rc, uint32_t budget)
 /* The page that waits for a device goes back where a keeper goes. */
 void vm_reclaim_cancel(struct vm *vm, struct vm_reclaim *rc)
 {
+	struct zone *z = &vm->zones[rc->zid];
+
 	if (rc->nr_hold && zone_ok(vm, rc->zid))
-		putback(vm, &vm->zones[rc->zid], rc->held, 0);
+		putback(vm, z, unhold(vm, z, rc), LRU_INACTIVE, LRU_INACTIVE);
 	rc->nr_hold = 0;
 	rc->round = 0;
 	rc->round_left = 0;
@@ -314,30 +475,55 @@ void vm_reclaim_cancel(struct vm *vm, struct vm_reclaim *rc)
 
 /* ---- refill_inactive_zone ---- */
 
-static bool stays_active(struct vm *vm, const struct zone *z,
-			 const struct vm_reclaim *rc, u32 pfn)
+static inline bool stays_active(struct vm *vm, const struct zone *z,
+				const struct vm_reclaim *rc, u32 pfn)
 {
-	const struct page *p = &vm->pages[pfn];
+	struct page *p = &vm->pages[pfn];
 
-	if (page_mapped(p)) {
-		if (discards_young(vm, z, VM_RULE_REFILL_UNREF))
-			vm_page_referenced(vm, pfn);
-		if (vm_page_referenced(vm, pfn) || !rc->reclaim_mapped)
-			return true;
-	}
+	if (p->flags & MAPPED &&
+	    (mapped_referenced(vm, z, p, pfn, VM_RULE_REFILL_UNREF) ||
+	     !rc->reclaim_mapped))
+		return true;
 	return vm->swap.nr <= 1 && !page_cached(p) && !(p->flags & PG_PRIVATE);
 }
 
-static void refill_one(struct vm *vm, struct zone *z, struct vm_reclaim *rc)
+static void count_refilled(struct vm *vm, struct vm_reclaim *rc, u32 nr, u32 inactive)
 {
-	u32 pfn = isolate(vm, z, LRU_ACTIVE);
-	u32 active = stays_active(vm, z, rc, pfn);
+	rc->refilled += nr;
+	rc->deactivated += inactive;
+	vm->event[EV_PGREFILL] += nr;
+	vm->event[EV_PGDEACTIVATE] += inactive;
+}
 
-	putback(vm, z, pfn, active);
-	rc->refilled++;
-	rc->deactivated += !active;
-	vm->event[EV_PGREFILL]++;
-	vm->event[EV_PGDEACTIVATE] += !active;
+/* Up to nr pages of the tail's next group. Return: pages looked at. */
+static u32 refill_group(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u32 nr)
+{
+	struct lru *lru = &z->lru[LRU_ACTIVE];
+	const u32 s = lru->tail;
+	const u32 *slot = vm->segs[s].slot;
+	u32 at = vm->segs[s].lo, end = next_group(vm, lru, nr);
+	u32 n = 0, inactive = 0;
+	bool stays = true;
+
+	while (stays && at < end) {
+		u32 pfn = slot[at++];
+
+		if (pfn == NONE)
+			continue;
+		n++;
+		ring_taken(vm, lru, at, 1);
+		if (stays_active(vm, z, rc, pfn)) {
+			putback(vm, z, pfn, LRU_ACTIVE, LRU_ACTIVE);
+		} else {
+			putback(vm, z, pfn, LRU_ACTIVE, LRU_INACTIVE);
+			inactive++;
+		}
+		stays = group_stays(vm, lru, s, at, end);
+	}
+	if (stays)
+		ring_taken(vm, lru, at, 0);
+	count_refilled(vm, rc, n, inactive);
+	return n;
 }
 
 /*
@@ -351,7 +537,7 @@ static void refill_one(struct vm *vm, struct zone *z, struct vm_reclaim *rc)
 int vm_refill(struct vm *vm, struct vm_reclaim *rc, uint32_t *nr, uint32_t budget)
 {
 	struct zone *z;
-	u32 nth;
+	u32 n;
 
 	if (!zone_ok(vm, rc->zid))
 		return -ENODEV;
@@ -360,10 +546,8 @@ int vm_refill(struct vm *vm, struct vm_reclaim *rc, uint32_t *nr, uint32_t budge
 		vm_lru_drain_cpu(vm, vm->cpu);
 	rc->drained = 1;
 	*nr = min_t(u32, *nr, z->lru[LRU_ACTIVE].nr);
-	for (nth = 0; nth < budget && *nr; nth++, --*nr) {
-		run_ahead(vm, &z->lru[LRU_ACTIVE], nth);
-		refill_one(vm, z, rc);
-	}
+	for (; budget && *nr; budget -= n, *nr -= n)
+		n = refill_group(vm, z, rc, min_t(u32, budget, *nr));
 	if (*nr)
 		return VM_MORE;
 	rc->drained = 0;

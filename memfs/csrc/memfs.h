@@ -84,7 +84,7 @@ enum vm_page_flags {
 	PG_ISOLATED = 1 << 19,
 	PG_PAGEVEC = 1 << 20,
 	PG_AGAIN = 1 << 21,
-	PG_CLIENTMAPPED = 1 << 22
+	PG_CLIENTMAPPED = 1 << 22 /* the real kernel may have a copy: revoke.c */
 };
 
 /* Counters of a zone; pages now, never negative. */
@@ -113,6 +113,7 @@ enum vm_zone_item {
 	NR_SHMEMDIR,
 	NR_PAGETABLE,
 	NR_RESERVED,
+	NR_CLIENT, /* pages with PG_CLIENTMAPPED */
 	NR_ZONE_ITEMS
 };
 
@@ -140,6 +141,7 @@ enum vm_event {
 	EV_PGCOW,     /* pages copied on write */
 	EV_READAHEAD, /* pages read ahead */
 	EV_CORRUPT,   /* a stamp that was not what had been written: a bug */
+	EV_PGREVOKED, /* pages whose copy in the real kernel was taken away */
 	NR_EVENTS
 };
 
@@ -175,6 +177,7 @@ enum vm_reason {
 	WHY_PCP,
 	WHY_HELD,
 	WHY_HWPOISON,
+	WHY_REVOKING, /* the real kernel gives its copy back first */
 	NR_REASONS
 };
 
@@ -194,6 +197,7 @@ enum vm_rules {
 #define VM_SWAP_MAPPING 0xfffffffeu
 #define VM_MAX_ORDER 11
 #define VM_HOLD_MAX 64
+#define VM_REVOKE_MAX 8192
 
 struct vm_config {
 	uint32_t max_pfn;  /* pages, <= 2^28 */
@@ -224,6 +228,7 @@ struct vm_need {
 	uint32_t cls, order;	 /* VM_NOMEM */
 	uint32_t mapping, index; /* VM_READ, VM_WAIT on a page */
 	uint32_t dev;		 /* VM_WAIT on a device queue */
+	uint32_t failed;	 /* VM_READ of a file: the last reading failed */
 };
 
 struct vm_mapping_stat {
@@ -244,8 +249,9 @@ struct vm_reclaim {
 	uint32_t kswapd;	 /* runs as kswapd: writes to congested queues */
 	uint32_t may_fs, may_io; /* __GFP_FS, __GFP_IO */
 	uint32_t reclaim_mapped;
-	uint32_t nr_pages; /* pages wanted; vm_shrink() counts it down */
-	int64_t max_scan;  /* pages to look at; counts down */
+	uint32_t last_resort; /* frees what the real kernel has a copy of, too */
+	uint32_t nr_pages;    /* pages wanted; vm_shrink() counts it down */
+	int64_t max_scan;     /* pages to look at; counts down */
 	/* state */
 	uint32_t round;	     /* pages of a round of shrink_cache(); 0: not begun */
 	uint32_t round_left; /* of the pages of this round */
@@ -254,7 +260,12 @@ struct vm_reclaim {
 	uint32_t nr_hold;    /* 1 while there is one */
 	/* out, added to */
 	uint64_t scanned, freed, activated, refilled, deactivated, written, nr_mapped;
-	uint64_t reason[20]; /* enum vm_reason */
+	uint64_t reason[21]; /* enum vm_reason */
+};
+
+/* Pages of a file that the real kernel has to give back. */
+struct vm_revoke {
+	uint32_t mapping, index, nr;
 };
 
 enum vm_touch_flags { VM_TOUCH_WRITE = 1, VM_TOUCH_RANDOM = 2 };
@@ -363,14 +374,27 @@ int vm_file_read(struct vm *vm, uint32_t id, uint64_t off, uint32_t len, void *b
 		 uint32_t *done);
 int vm_file_write(struct vm *vm, uint32_t id, uint64_t off, uint32_t len,
 		  const void *buf, uint32_t *done);
+int vm_client_read(struct vm *vm, uint32_t id, uint64_t off, uint32_t len, void *buf,
+		   uint32_t *done);
+int vm_client_write(struct vm *vm, uint32_t id, uint64_t off, uint32_t len,
+		    const void *buf, uint32_t *done);
 int vm_file_submit_read(struct vm *vm, uint32_t id, uint32_t index, uint32_t nr,
 			uint32_t *submitted);
 int vm_file_truncate(struct vm *vm, uint32_t id, uint64_t bytes, uint32_t budget);
+int vm_file_punch(struct vm *vm, uint32_t id, uint64_t off, uint64_t len,
+		  uint32_t *index, uint32_t budget);
+int vm_file_flush(struct vm *vm, uint32_t id, uint32_t index, uint32_t nr,
+		  uint32_t drop);
 int vm_file_writeback(struct vm *vm, uint32_t id, uint32_t *index, uint32_t max,
 		      uint32_t *written);
 int vm_file_resident(struct vm *vm, uint32_t id, uint32_t index, uint32_t nr,
 		     uint8_t *out);
 int vm_file_next_dirty(struct vm *vm, uint32_t id, uint32_t *index);
+
+/* revoke.c: pages of which the real kernel has a copy */
+uint32_t vm_revoke_queued(struct vm *vm);
+uint32_t vm_revoke_take(struct vm *vm, struct vm_revoke *out);
+uint32_t vm_revoked(struct vm *vm, const struct vm_revoke *range, uint32_t kept);
 
 /* mm.c: tasks */
 uint32_t vm_mm_create(struct vm *vm, uint32_t stamp);
@@ -389,6 +413,9 @@ int vm_swap_submit_read(struct vm *vm, uint32_t slot);
 /* disk.c: devices and the clock */
 int vm_dev_config(struct vm *vm, uint32_t dev, const struct vm_dev_conf *conf);
 void vm_dev_stat(struct vm *vm, uint32_t dev, struct vm_dev_stat *out);
+int vm_dev_transfer(struct vm *vm, uint32_t dev, uint32_t write, uint32_t nr,
+		    uint64_t *ticket);
+uint64_t vm_dev_ended(struct vm *vm, uint32_t dev); /* requests since boot */
 uint64_t vm_now(struct vm *vm);
 uint64_t vm_next_event(struct vm *vm);		 /* ns, or UINT64_MAX */
 uint64_t vm_advance(struct vm *vm, uint64_t to); /* completions so far */

@@ -11,7 +11,7 @@
 
 #include "vm_int.h"
 
-static void pcp_push_head(struct vm *vm, struct pcp *pcp, u32 pfn, u32 which)
+static inline void pcp_push_head(struct vm *vm, struct pcp *pcp, u32 pfn, u32 which)
 {
 	pcp->head = (pcp->head + 1) % PCP_RING;
 	pcp->ring[pcp->head] = pfn;
@@ -50,12 +50,12 @@ static u32 pcp_pop_tail(struct pcp *pcp)
 /* The oldest pages go back; any page that comes back makes a zone hopeful. */
 static void free_bulk(struct vm *vm, struct zone *z, struct pcp *pcp, u32 nr)
 {
+	nr = min_t(u32, nr, pcp->count);
 	z->all_unreclaimable = 0;
 	z->pages_scanned = 0;
-	while (nr-- && pcp->count) {
-		z->item[NR_PCP]--;
+	z->item[NR_PCP] -= nr;
+	while (nr--)
 		vm_buddy_free(vm, z, pcp_pop_tail(pcp), 0);
-	}
 }
 
 static void refill(struct vm *vm, struct zone *z, struct pcp *pcp, u32 which)
@@ -217,7 +217,12 @@ void vm_free_kernel(struct vm *vm, u32 pfn)
 /* Nothing refers to the page any more; what it held is poisoned. */
 void vm_free_page(struct vm *vm, u32 pfn, bool cold)
 {
-	struct zone *z = page_zone(vm, pfn);
+	vm_free_page_in(vm, page_zone(vm, pfn), pfn, cold);
+}
+
+/* The same, by one who knows the page's zone. */
+void vm_free_page_in(struct vm *vm, struct zone *z, u32 pfn, bool cold)
+{
 	u32 which = vm->cpu * 2 + (cold ? PCP_COLD : PCP_HOT);
 	struct pcp *pcp = &z->pcp[which];
 

@@ -132,7 +132,7 @@ static void chain_del(struct vm *vm, struct page *p, u32 pte)
 	}
 }
 
-void vm_rmap_del(struct vm *vm, u32 pfn, u32 pte)
+static inline void rmap_del(struct vm *vm, u32 pfn, u32 pte)
 {
 	struct page *p = &vm->pages[pfn];
 
@@ -143,6 +143,11 @@ void vm_rmap_del(struct vm *vm, u32 pfn, u32 pte)
 	VM_BUG_ON(p->rmap != pte);
 	count_mapped(vm, pfn, (u32)-1);
 	set_rmap(p, RMAP_NONE, 0);
+}
+
+void vm_rmap_del(struct vm *vm, u32 pfn, u32 pte)
+{
+	rmap_del(vm, pfn, pte);
 }
 
 /* The n-th PTE that maps the page, newest first, or NONE. */
@@ -176,7 +181,8 @@ u32 vm_page_referenced(struct vm *vm, u32 pfn)
 	u32 referenced = (p->flags & PG_REFERENCED) != 0;
 	u32 used, c, i;
 
-	p->flags &= ~(u32)PG_REFERENCED;
+	referenced += (p->flags & PG_CLIENTYOUNG) != 0;
+	p->flags &= ~((u32)PG_REFERENCED | PG_CLIENTYOUNG);
 	if (rmap_kind(p) == RMAP_SINGLE)
 		return referenced + pte_young(vm, p->rmap);
 	if (rmap_kind(p) == RMAP_NONE)
@@ -188,23 +194,28 @@ u32 vm_page_referenced(struct vm *vm, u32 pfn)
 	return referenced;
 }
 
-/* A present PTE becomes value; the page is not freed. */
-void vm_pte_clear(struct vm *vm, u32 pte, u32 value)
+static inline void pte_clear(struct vm *vm, u32 pte, u32 value)
 {
 	struct ptb *ptb = &vm->ptbs[pte >> PTB_SHIFT];
 	struct mm *mm = &vm->mms[vm->vmas[ptb->vma].mm];
 	u32 pfn = vm->ptes[pte] & PTE_PFN;
 
-	if (vm->ptes[pte] & PTE_DIRTY)
+	if (vm->ptes[pte] & PTE_DIRTY && !(vm->pages[pfn].flags & PG_DIRTY))
 		vm_set_dirty(vm, pfn);
 	vm->ptes[pte] = value;
 	ptb->live -= value == PTE_NONE;
 	mm->rss--;
 	mm->anon_rss -= (vm->pages[pfn].flags & PG_ANON) != 0;
-	vm_rmap_del(vm, pfn, pte);
+	rmap_del(vm, pfn, pte);
 }
 
-static int unmap_one(struct vm *vm, u32 pfn, u32 pte)
+/* A present PTE becomes value; the page is not freed. */
+void vm_pte_clear(struct vm *vm, u32 pte, u32 value)
+{
+	pte_clear(vm, pte, value);
+}
+
+static inline int unmap_one(struct vm *vm, u32 pfn, u32 pte)
 {
 	const struct page *p = &vm->pages[pfn];
 	const struct vma *vma = &vm->vmas[vm->ptbs[pte >> PTB_SHIFT].vma];
@@ -214,12 +225,12 @@ static int unmap_one(struct vm *vm, u32 pfn, u32 pte)
 	if (vm->rules & VM_RULE_UNMAP_REFUSES_YOUNG && pte_young(vm, pte))
 		return UNMAP_FAIL;
 	if (!(p->flags & PG_ANON)) {
-		vm_pte_clear(vm, pte, PTE_NONE);
+		pte_clear(vm, pte, PTE_NONE);
 		return UNMAP_SUCCESS;
 	}
 	vm->swap.map[p->index]++;
 	vm->mms[vma->mm].swap++;
-	vm_pte_clear(vm, pte, PTE_SWAP | p->index);
+	pte_clear(vm, pte, PTE_SWAP | p->index);
 	return UNMAP_SUCCESS;
 }
 
@@ -230,7 +241,9 @@ int vm_try_to_unmap(struct vm *vm, u32 pfn)
 	int rc;
 
 	while (page_mapped(p)) {
-		rc = unmap_one(vm, pfn, vm_rmap_pte(vm, p, 0));
+		rc = unmap_one(vm, pfn,
+			       rmap_kind(p) == RMAP_SINGLE ? p->rmap :
+							     vm_rmap_pte(vm, p, 0));
 		if (rc != UNMAP_SUCCESS)
 			return rc;
 	}

@@ -82,7 +82,7 @@ int vm_page_info(struct vm *vm, uint32_t pfn, struct vm_page_info *out)
 	out->pfn = pfn;
 	out->zid = z->zid;
 	out->type = page_type(p);
-	out->flags = p->flags & 0x007ffff0;
+	out->flags = p->flags & (0x007ffff0 | PG_CLIENTYOUNG | PG_REVOKING);
 	out->order = out->type == VM_T_BUDDY ? page_extra(p) : 0;
 	out->kind = out->type == VM_T_KERNEL ? p->rmap : 0;
 	out->mapping = out->index = out->swap = out->mm = out->vpn = VM_NO_ID;
@@ -127,7 +127,9 @@ static enum vm_reason why_user(struct vm *vm, const struct page *p)
 		return WHY_NO_SWAP;
 	if (p->flags & PG_DIRTY && !(p->flags & PG_SWAPBACKED))
 		return p->flags & PG_ERROR ? WHY_IO_ERROR : WHY_DIRTY;
-	if (page_mapped(p))
+	if (p->flags & PG_REVOKING)
+		return WHY_REVOKING;
+	if (page_mapped(p) || p->flags & PG_CLIENTMAPPED)
 		return WHY_MAPPED;
 	if (p->flags & PG_REFERENCED)
 		return WHY_REFERENCED;

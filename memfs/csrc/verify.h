@@ -18,6 +18,7 @@ struct totals {
 	u32 reading;	       /* locked pages of a tree or of the swap cache */
 	u32 io_write, io_read; /* pages in requests */
 	u32 swapcache;	       /* pages with PG_SWAPCACHE */
+	u32 revoking;	       /* pages with PG_REVOKING */
 	u32 chains;	       /* blocks in chains of pages */
 	u32 ptes;	       /* PTE handles that pages name */
 	u32 present;	       /* PTEs that are present */

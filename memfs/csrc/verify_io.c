@@ -89,12 +89,14 @@ static void check_req(struct vm *vm, struct report *r, u32 id, u32 dev)
 		vm_violation(r, "request %u: %u pages, device %u", id, rq->nr, rq->dev);
 		return;
 	}
+	r->s->total.requests++;
+	r->s->total.queued[rq->write]++;
+	if (rq->mapping == NO_MAPPING)
+		return;
 	for (i = 0; i < rq->nr; i++)
 		if (!transfer_ok(vm, rq, i))
 			vm_violation(r, "request %u: page %u is not in transfer", id,
 				     rq->pfn[i]);
-	r->s->total.requests++;
-	r->s->total.queued[rq->write]++;
 	if (rq->write)
 		r->s->total.io_write += rq->nr;
 	else
@@ -156,6 +158,7 @@ bool vm_verify_totals(struct vm *vm, struct report *r)
 	vm_same(r, t->requests + free_requests(vm), vm->nr_reqs, "requests", 0);
 	vm_same(r, t->ptes, t->present, "PTEs that pages name, of all present", 0);
 	vm_same(r, t->cached, t->in_tree, "pages named by index slots", 0);
+	vm_same(r, t->revoking, vm->nr_revoking, "pages that are asked back", 0);
 	vm_same(r, t->slabs, t->kernel_slabs, "pages of index nodes", 0);
 	vm_same(r, t->tables, t->kernel_tables, "pages of page tables", 0);
 	if (!r->v->violations) {

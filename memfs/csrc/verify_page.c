@@ -171,6 +171,10 @@ static void check_flags(struct report *r, u32 pfn, u32 flags)
 		vm_violation(r, "page %u: buffers on a page backed by swap", pfn);
 	if (flags & PG_WRITEBACK && flags & PG_LOCKED)
 		vm_violation(r, "page %u: read and written at once", pfn);
+	if (flags & PG_CLIENTMAPPED && !(flags & PG_CACHED))
+		vm_violation(r, "page %u: client-mapped, but in no tree", pfn);
+	if (flags & (PG_CLIENTYOUNG | PG_REVOKING) && !(flags & PG_CLIENTMAPPED))
+		vm_violation(r, "page %u: revoked, but not client-mapped", pfn);
 }
 
 static void check_pte(struct vm *vm, struct report *r, u32 pfn, u32 pte)
@@ -252,6 +256,7 @@ static void count_flags(struct tally *t, u32 flags)
 	t->item[NR_WRITEBACK] += (flags & PG_WRITEBACK) != 0;
 	t->item[NR_BUFFERS] += (flags & PG_PRIVATE) != 0;
 	t->item[NR_LOCKED] += (flags & PG_LOCKED) != 0;
+	t->item[NR_CLIENT] += (flags & PG_CLIENTMAPPED) != 0;
 }
 
 static void check_user(struct vm *vm, struct report *r, u32 pfn)
@@ -268,6 +273,7 @@ static void check_user(struct vm *vm, struct report *r, u32 pfn)
 	t->writeback += (flags & PG_WRITEBACK) != 0;
 	t->reading += (flags & PG_LOCKED) != 0;
 	t->swapcache += (flags & PG_SWAPCACHE) != 0;
+	t->revoking += (flags & PG_REVOKING) != 0;
 	t->in_tree += (flags & PG_CACHED) != 0;
 }
 

@@ -40,7 +40,7 @@ typedef uint64_t u64;
 
 /*
  * flags: type 0-3, PG_* 4-23, extra references (or a block's order) 24-27,
- * rmap kind 28-29.
+ * rmap kind 28-29, of a client-mapped page PG_* 30-31.
  */
 struct page {
 	u32 flags;
@@ -78,6 +78,10 @@ static inline bool page_mapped(const struct page *p)
 
 /* In a tree or in the swap cache: what 2.6 calls page->mapping != NULL. */
 #define PG_CACHED (1u << 23)
+
+/* Of a page with PG_CLIENTMAPPED: revoke.c. */
+#define PG_CLIENTYOUNG (1u << 30) /* read for a fault since it was last looked at */
+#define PG_REVOKING (1u << 31)	  /* asked back, not come back */
 
 static inline bool page_cached(const struct page *p)
 {
@@ -252,6 +256,8 @@ struct swap_area {
 #define REQ_PAGES 32u
 #define REQ_HASH 1024u
 
+#define NO_MAPPING 0xfffffffdu /* a request without pages: its time is all there is */
+
 struct req {
 	u32 dev, write, nr, mapping;
 	u32 index; /* file index or swap slot of the first page */
@@ -270,6 +276,7 @@ struct dev {
 	struct vm_dev_stat stat;
 	struct fifo queued, started;
 	u64 busy_until;
+	u64 submitted, ended;  /* requests since boot; they end in order */
 	u32 count[2], full[2]; /* [write] */
 	u32 congested;
 	u32 fault[2];
@@ -333,6 +340,10 @@ struct vm {
 	struct req *reqs;
 	u32 max_reqs, nr_reqs, free_req;
 
+	/* Pages to be asked back: one each until they are taken. */
+	struct vm_revoke *revoke;
+	u32 nr_revoke, nr_revoking;
+
 	struct arena arenas[48];
 	u32 nr_arenas;
 };
@@ -369,6 +380,7 @@ u32 vm_alloc_user(struct vm *vm, u32 flags);		 /* type VM_T_USER */
 u32 vm_alloc_kernel(struct vm *vm, u32 kind, u32 owner); /* type VM_T_KERNEL */
 void vm_free_kernel(struct vm *vm, u32 pfn);
 void vm_free_page(struct vm *vm, u32 pfn, bool cold); /* order 0, nothing left on it */
+void vm_free_page_in(struct vm *vm, struct zone *z, u32 pfn, bool cold);
 
 /* lru.c */
 void vm_lru_add(struct vm *vm, struct zone *z, u32 pfn, u32 active);
@@ -376,7 +388,6 @@ void vm_lru_add_tail(struct vm *vm, struct zone *z, u32 pfn, u32 active);
 void vm_lru_del(struct vm *vm, struct zone *z, u32 pfn);
 u32 vm_lru_pop(struct vm *vm,
 	       struct lru *lru); /* oldest pfn; the page is not touched */
-u32 vm_lru_peek(struct vm *vm, const struct lru *lru, u32 ahead);
 void vm_lru_cache_add(struct vm *vm, u32 pfn, u32 active); /* through the pagevec */
 void vm_lru_drain_cpu(struct vm *vm, u32 cpu);
 void vm_mark_accessed(struct vm *vm, u32 pfn);
@@ -419,6 +430,11 @@ int vm_shm_to_swap(struct vm *vm, u32 pfn);
 int vm_shm_new_page(struct vm *vm, struct mapping *m, u32 index, u32 *pfn);
 void vm_set_dirty(struct vm *vm, u32 pfn);
 void vm_clear_dirty(struct vm *vm, u32 pfn);
+
+/* revoke.c */
+void vm_client_mark(struct vm *vm, u32 pfn, bool young);
+void vm_client_clear(struct vm *vm, u32 pfn);
+void vm_client_ask(struct vm *vm, u32 pfn); /* the kernel is to give its copy back */
 
 /* rmap.c */
 int vm_rmap_add(struct vm *vm, u32 pfn, u32 pte); /* 0 or VM_NOMEM */
@@ -500,7 +516,14 @@ static inline u32 vm_stamp_of(u32 mm_stamp, u64 vpn)
 	} while (0)
 #endif
 
-#define prefetch(p) __builtin_prefetch(p)
-#define prefetchw(p) __builtin_prefetch(p, 1)
+/*
+ * The empty asm keeps gcc from taking a function that does nothing but prefetch
+ * for one without effect, calls of which it drops.
+ */
+#define prefetchw(p)                        \
+	do {                                \
+		__builtin_prefetch((p), 1); \
+		__asm__ volatile("");       \
+	} while (0)
 
 #endif

@@ -6,6 +6,9 @@ spills there. Its contents end with the mount.
 A file is charged for each page that was written or allocated, whether it is in
 memory or swapped out; ``size=`` limits the sum.
 
+O_DIRECT is accepted and changes nothing, as on Linux 6.6 and later, whatever kernel
+the model is of: programs that want it are today's.
+
 Source: mm/shmem.c, Linux 6.1 (shmem_inode_acct_block(), shmem_statfs(),
 shmem_fallocate()), and Documentation/filesystems/tmpfs.rst for ``size=``.
 """
@@ -63,6 +66,7 @@ class ShmStore:
     """
 
     kind = "shm"
+    bypasses = False
     forgets = False
 
     def __init__(self, max_pages: int, max_inodes: int) -> None:
@@ -203,18 +207,6 @@ class ShmStore:
 
     def truncate(self, file: File, size: int) -> None:
         self._uncharge(file, -(-size // PAGE_SIZE), 1 << 40)
-
-    def stored(self, file: File, off: int, end: int) -> list[tuple[int, int]]:
-        ranges: list[tuple[int, int]] = []
-        extents: Extents = file.backing.extents
-        while off < end:
-            page = extents.next_data(off // PAGE_SIZE)
-            if page is None or page * PAGE_SIZE >= end:
-                break
-            first = max(off, page * PAGE_SIZE)
-            off = min(extents.next_hole(page) * PAGE_SIZE, end)
-            ranges.append((first, off))
-        return ranges
 
     def punch(self, file: File, off: int, nbytes: int) -> None:
         self._uncharge(file, -(-off // PAGE_SIZE), (off + nbytes) // PAGE_SIZE)

@@ -30,6 +30,7 @@ def _lines(mount: Mount) -> list[str]:
         f" seed={mount.settings.seed} version={machine.version}",
         f"clock now={machine.now} mode={clock.mode(mount)}",
         _host(mount),
+        _client(mount),
         f"core batch={mount.settings.batch} prefetch={mount.settings.prefetch:d}",
         f"shim missing={','.join(mount.shim_missing) or 'none'}",
     ]
@@ -43,6 +44,17 @@ def _lines(mount: Mount) -> list[str]:
 def _host(mount: Mount) -> str:
     host = mount.machine.snapshot().host
     return "host " + " ".join(f"{key}={value}" for key, value in host._asdict().items())
+
+
+def _client(mount: Mount) -> str:
+    """Pages that real processes map, for all we know, and those taken back so far."""
+    snapshot = mount.machine.snapshot()
+    facts = {
+        "mapped": snapshot.total.client,
+        "revoking": mount.machine.revoke.outstanding,
+        "revoked": snapshot.events.get("pgrevoked", 0),
+    }
+    return f"client{_pairs(facts)}"
 
 
 def _running(mount: Mount, job: Job) -> dict[str, Any]:

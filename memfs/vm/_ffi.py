@@ -37,6 +37,7 @@ VMA_LOCKED: Final[int] = lib.VM_VMA_LOCKED
 NEVER: Final = (1 << 64) - 1
 VERIFY_TEXT: Final = 16384
 NR_INUSE_PFNS: Final = 10
+REVOKE_MAX: Final[int] = lib.VM_REVOKE_MAX
 
 
 class Rc(IntEnum):
@@ -83,6 +84,7 @@ class ZoneItem(IntEnum):
     NR_SHMEMDIR = lib.NR_SHMEMDIR
     NR_PAGETABLE = lib.NR_PAGETABLE
     NR_RESERVED = lib.NR_RESERVED
+    NR_CLIENT = lib.NR_CLIENT
 
 
 def _names(prefix: str, nr: int) -> tuple[str, ...]:
@@ -154,6 +156,7 @@ class Need(NamedTuple):
     mapping: int
     index: int  # type: ignore[assignment]
     dev: int
+    failed: int
 
 
 class MappingStat(NamedTuple):
@@ -255,7 +258,13 @@ class Reclaim:
     """
 
     def __init__(
-        self, core: Core, zid: int, *, kswapd: bool, reclaim_mapped: bool
+        self,
+        core: Core,
+        zid: int,
+        *,
+        kswapd: bool,
+        reclaim_mapped: bool,
+        last_resort: bool = False,
     ) -> None:
         self._core = core
         self._rc = ffi.new("struct vm_reclaim *")
@@ -264,6 +273,7 @@ class Reclaim:
         self._rc.kswapd = kswapd
         self._rc.may_fs = self._rc.may_io = 1
         self._rc.reclaim_mapped = reclaim_mapped
+        self._rc.last_resort = last_resort
 
     def want(self, nr_pages: int, max_scan: int) -> None:
         """What shrink() shall free at most, and look at at most; pages."""
@@ -605,23 +615,31 @@ class Core:
         lib.vm_mapping_clear_error(self.vm, mapping)
 
     def file_read(
-        self, mapping: int, off: int, buf: bytearray, pos: int
+        self, mapping: int, off: int, buf: bytearray, pos: int, client: bool = False
     ) -> tuple[int, int]:
-        """Read into ``buf[pos:]`` from `off`. Returns: return code, bytes done."""
+        """Read into ``buf[pos:]`` from `off`. Returns: return code, bytes done.
+
+        `client`: the real kernel keeps a copy of the pages.
+        """
         done = self._u32
         done[0] = 0
-        rc = lib.vm_file_read(
+        read = lib.vm_client_read if client else lib.vm_file_read
+        rc = read(
             self.vm, mapping, off, len(buf) - pos, ffi.from_buffer(buf) + pos, done
         )
         return rc, done[0]
 
     def file_write(
-        self, mapping: int, off: int, data: Any, pos: int
+        self, mapping: int, off: int, data: Any, pos: int, client: bool = False
     ) -> tuple[int, int]:
-        """Write ``data[pos:]`` at `off`. Returns: return code, bytes done."""
+        """Write ``data[pos:]`` at `off`. Returns: return code, bytes done.
+
+        `client`: out of the real kernel's copy of the pages.
+        """
         done = self._u32
         done[0] = 0
-        rc = lib.vm_file_write(
+        write = lib.vm_client_write if client else lib.vm_file_write
+        rc = write(
             self.vm, mapping, off, len(data) - pos, ffi.from_buffer(data) + pos, done
         )
         return rc, done[0]
@@ -636,6 +654,25 @@ class Core:
     def file_truncate(self, mapping: int, size: int, budget: int) -> int:
         """Drop what lies above `size` bytes. Returns: return code."""
         return int(lib.vm_file_truncate(self.vm, mapping, size, budget))
+
+    def file_punch(
+        self, mapping: int, off: int, nbytes: int, index: int, budget: int
+    ) -> tuple[int, int]:
+        """Drop the whole pages of a range, zero the rest of it.
+
+        Returns: return code, next index.
+        """
+        n = self._u32
+        n[0] = index
+        rc = lib.vm_file_punch(self.vm, mapping, off, nbytes, n, budget)
+        return rc, n[0]
+
+    def file_flush(self, mapping: int, index: int, nr: int, drop: bool) -> int:
+        """Write what is dirty of `nr` pages, and with `drop` forget them.
+
+        Returns: return code; DONE when there is nothing left to do.
+        """
+        return int(lib.vm_file_flush(self.vm, mapping, index, nr, drop))
 
     def file_writeback(self, mapping: int, index: int, nr: int) -> tuple[int, int, int]:
         """Start write-out of up to `nr` dirty pages from `index` on.
@@ -652,6 +689,21 @@ class Core:
         out = ffi.new("uint8_t[]", nr)
         check(lib.vm_file_resident(self.vm, mapping, index, nr, out), "resident")
         return bytes(ffi.buffer(out))
+
+    # -- revoke.c ----------------------------------------------------------
+
+    def revoke_take(self) -> list[tuple[int, int, int]]:
+        """Ranges that the real kernel is to give back: mapping, index, pages."""
+        if not lib.vm_revoke_queued(self.vm):
+            return []
+        out = ffi.new("struct vm_revoke[]", REVOKE_MAX)
+        nr = lib.vm_revoke_take(self.vm, out)
+        return [(out[i].mapping, out[i].index, out[i].nr) for i in range(nr)]
+
+    def revoked(self, mapping: int, index: int, nr: int, kept: bool) -> int:
+        """The real kernel gave a range back, or kept it. Returns: pages that may go."""
+        at = ffi.new("struct vm_revoke *", (mapping, index, nr))
+        return int(lib.vm_revoked(self.vm, at, kept))
 
     # -- mm.c --------------------------------------------------------------
 
@@ -727,6 +779,19 @@ class Core:
     def dev_fault(self, dev: int, write: bool, errno: int) -> None:
         """Have every transfer of a kind fail with `errno`; 0: none."""
         lib.vm_dev_fault(self.vm, dev, write, errno)
+
+    def dev_transfer(self, dev: int, write: bool, nr: int) -> tuple[int, int]:
+        """Queue a request of `nr` pages that are nobody's.
+
+        Returns: return code; what `dev_ended` reaches when it has ended.
+        """
+        ticket = ffi.new("uint64_t *")
+        rc = lib.vm_dev_transfer(self.vm, dev, write, nr, ticket)
+        return rc, ticket[0]
+
+    def dev_ended(self, dev: int) -> int:
+        """Requests of a device that have ended since boot."""
+        return int(lib.vm_dev_ended(self.vm, dev))
 
     def now(self) -> int:
         """Virtual time, ns."""

@@ -48,10 +48,25 @@ class SlowPath:
         self.failures = 0
         self.stalls = 0
         self.since = 0
+        self._tried: tuple[int, int] | None = None
 
     def progress(self) -> None:
         """The operation got on."""
         self.failures = self.stalls = 0
+        self._tried = None
+
+    def reading(self, mapping: int, index: int, failed: bool) -> None:
+        """The operation is about to read a page of a file.
+
+        Args:
+            failed: the last reading of the page failed, whoever began it.
+
+        Raises:
+            VmError: EIO, it was this operation that began it.
+        """
+        if failed and self._tried == (mapping, index):
+            raise VmError(errno.EIO, "a page could not be read")
+        self._tried = mapping, index
 
     def stall(self) -> Op[None]:
         """Free pages for the call that has just said NOMEM; then repeat the call.

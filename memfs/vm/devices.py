@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from memfs.vm import _ffi
 from memfs.vm.errors import VmError
-from memfs.vm.layoutvalues import PAGE_SIZE
 
 DEVICES = {"disk": _ffi.DEV_DISK, "swap": _ffi.DEV_SWAP}
 MAX_REQUEST_PAGES = 32
@@ -26,8 +25,11 @@ class DeviceConf(NamedTuple):
 
     @property
     def merge_pages(self) -> int:
-        """Adjacent requests become one of at most so many pages."""
-        return min(MAX_REQUEST_PAGES, self.readahead // PAGE_SIZE or 1)
+        """Adjacent requests become one of at most so many pages.
+
+        Source: include/linux/blkdev.h MAX_SECTORS, 2.6.0: 255, here 256.
+        """
+        return MAX_REQUEST_PAGES
 
 
 # Lowest and highest value of each setting.

@@ -26,6 +26,7 @@ from memfs.vm.layoutvalues import PAGE_SIZE
 from memfs.vm.oom import OomState
 from memfs.vm.oplog import LAST_OPS, OpRecord
 from memfs.vm.readahead import ReadAhead
+from memfs.vm.revoke import Revocations
 from memfs.vm.rules import Rules
 from memfs.vm.sched import Op, Scheduler
 from memfs.vm.tasks import Tasks
@@ -97,6 +98,7 @@ class Machine:
         self.oom = OomState()
         self.files = Files(self)
         self.tasks = Tasks(self)
+        self.revoke = Revocations(self)
         self.writeback = Writeback(self)
         self.last_ops: deque[OpRecord] = deque(maxlen=LAST_OPS)
         self._bumps = 0

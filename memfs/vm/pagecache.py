@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from memfs.vm import _ffi
+from memfs.vm import _ffi, directio
 from memfs.vm._ffi import MappingStat, check
 from memfs.vm.alloc import BUDGET, SlowPath, drive, settle
 from memfs.vm.errors import VmError
@@ -61,7 +61,10 @@ class PageFile:
         self.id = m.core.mapping_create(KINDS[kind])
         self.size = size
         self.wb_index = 0
+        # By which a Revocations hook finds the file in the real kernel; the volume's.
+        self.holder: Any = None
         self.dead = False
+        self.fd = -1
         self._held = False
         self._users = 0
         self._dropping = False
@@ -97,6 +100,7 @@ class PageFile:
         except OSError as error:
             raise VmError(error.errno or errno.EIO, str(error.strerror)) from None
         self.m.core.mapping_fd(self.id, fd)
+        self.fd = fd
         self._held = True
         self.m.files.held[self.id] = self
 
@@ -119,6 +123,7 @@ class PageFile:
     def _let_go(self) -> None:
         if self._held:
             self._held = False
+            self.fd = -1
             self.m.files.held.pop(self.id, None)
             if not self.dead:
                 self.m.core.mapping_fd(self.id, -1)
@@ -126,13 +131,16 @@ class PageFile:
 
     # -- reading -------------------------------------------------------------
 
-    def read_now(self, off: int, n: int, ra: ReadAhead) -> bytearray | None:
+    def read_now(
+        self, off: int, n: int, ra: ReadAhead, client: bool = False
+    ) -> bytearray | None:
         """Read what is resident, at once; None: it takes an operation.
 
         Args:
             off: bytes, >= 0.
             n: bytes wanted; less at the end of the file.
             ra: of the open descriptor.
+            client: the real kernel keeps a copy of the pages.
         """
         n = min(n, self.size - off)
         if n <= 0:
@@ -148,12 +156,14 @@ class PageFile:
         if not self._ask_ahead(first, last, ra):
             return None
         buf = bytearray(n)
-        rc, done = m.core.file_read(self.id, off, buf, 0)
+        rc, done = m.core.file_read(self.id, off, buf, 0, client)
         m.bump()
         return buf if rc == _ffi.DONE and done == n else None
 
-    def read(self, off: int, n: int, ra: ReadAhead) -> Op[bytearray]:
-        """Read up to `n` bytes at `off`, reading ahead.
+    def read(
+        self, off: int, n: int, ra: ReadAhead, client: bool = False
+    ) -> Op[bytearray]:
+        """Read up to `n` bytes at `off`, reading ahead; see read_now().
 
         Raises:
             VmError: EIO or the host's errno of a failed read, ENOMEM.
@@ -172,7 +182,7 @@ class PageFile:
         buf = bytearray(n)
         pos = 0
         while True:
-            rc, done = m.core.file_read(self.id, off + pos, buf, pos)
+            rc, done = m.core.file_read(self.id, off + pos, buf, pos, client)
             pos += done
             if rc == _ffi.DONE:
                 # The file may have become shorter meanwhile.
@@ -210,9 +220,10 @@ class PageFile:
         those ahead could take away the one that is needed, for ever.
 
         Raises:
-            VmError: ENOMEM, or the host's errno.
+            VmError: ENOMEM, the host's errno, or EIO if this is the second time.
         """
         m = self.m
+        slow.reading(self.id, index, bool(m.core.needed().failed))
         with self.in_use():
             while True:
                 self.hold_fd()
@@ -245,7 +256,9 @@ class PageFile:
 
     # -- writing -------------------------------------------------------------
 
-    def write_now(self, off: int, data: Any, pid: int = 0) -> int | None:
+    def write_now(
+        self, off: int, data: Any, pid: int = 0, client: bool = False
+    ) -> int | None:
         """Write at once what needs no wait; None: it takes an operation.
 
         Written in part it is written again from its start: the bytes are the same.
@@ -259,13 +272,13 @@ class PageFile:
             self.hold_fd()
         except VmError:
             return None
-        rc, done = m.core.file_write(self.id, off, data, 0)
+        rc, done = m.core.file_write(self.id, off, data, 0, client)
         m.kick_kswapds()
         m.bump()
         self._wrote(off, done)
         return done if rc == _ffi.DONE and done == len(data) else None
 
-    def write(self, off: int, data: Any, pid: int = 0) -> Op[int]:
+    def write(self, off: int, data: Any, pid: int = 0, client: bool = False) -> Op[int]:
         """Write `data` at `off`; the file grows as it must.
 
         A writer is made to write back when too much is dirty. What was written
@@ -275,6 +288,7 @@ class PageFile:
             off: bytes, >= 0.
             data: anything with the buffer interface.
             pid: of the writer, for reports.
+            client: they come out of the real kernel's copy of the pages.
 
         Raises:
             VmError: EFBIG, ENOMEM, EIO or the host's errno, ENOSPC.
@@ -291,7 +305,7 @@ class PageFile:
                 part = view[pos : pos + CHUNK]
                 with self.in_use():
                     self.hold_fd()
-                    pos += yield from self._write_part(off + pos, part, slow)
+                    pos += yield from self._write_part(off + pos, part, slow, client)
                 if self.kind == "file" and self.m.writeback.must_balance():
                     yield from self.m.writeback.balance_dirty_pages()
         except VmError:
@@ -299,11 +313,13 @@ class PageFile:
                 raise
         return pos
 
-    def _write_part(self, off: int, data: memoryview, slow: SlowPath) -> Op[int]:
+    def _write_part(
+        self, off: int, data: memoryview, slow: SlowPath, client: bool
+    ) -> Op[int]:
         m = self.m
         pos = 0
         while True:
-            rc, done = m.core.file_write(self.id, off + pos, data, pos)
+            rc, done = m.core.file_write(self.id, off + pos, data, pos, client)
             m.kick_kswapds()
             self._wrote(off + pos, done)
             pos += done
@@ -348,6 +364,70 @@ class PageFile:
                 )
         self.size = size
         m.core.mapping_size(self.id, size)
+
+    def punch(self, off: int, n: int) -> Op[None]:
+        """Forget the whole pages of a range; the rest of it reads as zero.
+
+        What the host has there is the caller's: a page that is read again during
+        the punch, or was on its way to the host, has the old bytes.
+
+        Raises:
+            VmError: EFBIG, or what reading a page back from swap gave.
+        """
+        m = self.m
+        index = 0
+
+        def step() -> int:
+            nonlocal index
+            rc, index = m.core.file_punch(self.id, off, n, index, BUDGET)
+            return rc
+
+        with self.in_use():
+            if m.host_limited:
+                self.hold_fd()
+            yield from drive(m, step, what="punch")
+        self.settle()
+
+    def flush(self, off: int, n: int, drop: bool) -> Op[None]:
+        """Have the host's file hold a range, and with `drop` nothing else.
+
+        It is so when the operation ends, and until the next one runs.
+
+        Raises:
+            VmError: the errno of a failed write-out.
+        """
+        first = off >> PAGE_SHIFT
+        nr = pages_of(off + n) - first
+        with self.in_use():
+            while True:
+                rc = self.m.core.file_flush(self.id, first, nr, drop)
+                if rc == _ffi.DONE:
+                    return
+                check(rc, f"write-back of {self.owner.label()}")
+                yield Io()
+                self.raise_error()
+
+    def direct_read(self, off: int, n: int) -> Op[bytearray]:
+        """Read the host's file past the page cache, which `flush` has cleaned.
+
+        Raises:
+            VmError: the host's errno.
+        """
+        return directio.read(self, off, n)
+
+    def direct_write(self, off: int, data: Any) -> Op[int]:
+        """Write it past the page cache, from which `flush` has dropped the range.
+
+        Raises:
+            VmError: the host's errno.
+        """
+        return directio.write(self, off, data)
+
+    def grown(self, size: int) -> None:
+        """The host's file reaches to `size` at least."""
+        if size > self.size:
+            self.size = size
+            self.m.core.mapping_size(self.id, size)
 
     def writeback(self) -> Op[int]:
         """Start write-out of every page that is dirty now; pages started."""

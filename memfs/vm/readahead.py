@@ -15,11 +15,11 @@ class ReadAhead:
     """Sequential detection and windows of one descriptor; pages.
 
     Args:
-        max_pages: the largest window, >= 1.
+        max_pages: the largest window; 0: nothing is read but what is asked for.
     """
 
     def __init__(self, max_pages: int = 32) -> None:
-        self.max_pages = max(1, max_pages)
+        self.max_pages = max_pages
         self.prev = -1
         self.size = 0
         self.mark = 0
@@ -47,7 +47,7 @@ class ReadAhead:
         self, first: int, last: int, nr_pages: int
     ) -> tuple[list[tuple[int, int]], tuple[int, int, int, int]]:
         # Windows to ask for, and the state (prev, size, mark, asked) after that.
-        if not self._is_sequential(first):
+        if not self.max_pages or not self._is_sequential(first):
             return [(first, last - first + 1)], (last, 0, 0, 0)
         windows: list[tuple[int, int]] = []
         size, mark, asked = self.size, self.mark, self.asked

@@ -30,10 +30,15 @@ STEP = 4096  # pages a step of a scan
 
 
 class Scan:
-    """What one run of reclaim has done so far; pages."""
+    """What one run of reclaim has done so far; pages.
+
+    Attributes:
+        last_resort: pages that the real kernel has a copy of go before it is back.
+    """
 
     def __init__(self, kswapd: bool) -> None:
         self.kswapd = kswapd
+        self.last_resort = False
         self.freed = 0
         self.scanned = 0
         self.written = 0
@@ -54,11 +59,12 @@ class Scan:
 
 
 def nr_mapped(m: Machine) -> int:
-    """Pages that some task maps, files' and anonymous."""
+    """Pages that some task or real process maps, files' and anonymous."""
     total = 0
     for zid in m.zones:
         item = m.core.zone_stat(zid).item
         total += item[ZoneItem.NR_MAPPED] + item[ZoneItem.NR_ANON_MAPPED]
+        total += item[ZoneItem.NR_CLIENT]
     return total
 
 
@@ -85,6 +91,7 @@ def step_scan(m: Machine, zone: Zone, call: Callable[[int], int]) -> Op[None]:
     """Repeat one step of a scan until it is done or the zone is gone."""
     while m.zones.get(zone.zid) is zone:
         rc = call(STEP)
+        m.revoke.kick()
         if rc == _ffi.DONE or rc < 0:
             return
         yield Io() if rc == _ffi.WAIT else MORE
@@ -127,7 +134,13 @@ def shrink_zone(
     """
     count = refill_count(m, zone, nr_pages)
     mapped = takes_mapped(m, zone) if count else False
-    rc = Reclaim(m.core, zone.zid, kswapd=scan.kswapd, reclaim_mapped=mapped)
+    rc = Reclaim(
+        m.core,
+        zone.zid,
+        kswapd=scan.kswapd,
+        reclaim_mapped=mapped,
+        last_resort=scan.last_resort,
+    )
     try:
         if count:
             rc.ask_refill(count)
@@ -164,12 +177,15 @@ def kswapd_wait(m: Machine, timeout_ns: int = CONGESTION_NS) -> Op[None]:
 
     Departure: a scan takes no modelled time, so kswapd would look at a page under
     write-back again and again while one request ends; a queue that is not congested
-    is waited for until it is empty.
+    is waited for until it is empty. And pages that the real kernel was asked for have
+    to come back before they can go: that wait is bounded by whoever asks it.
 
     Source: mm/vmscan.c balance_pgdat(), blk_congestion_wait(), 2.6.0.
     """
+    asked_back = m.revoke.outstanding
+    yield from m.revoke.wait()
     until = m.now + timeout_ns
-    if m.core.next_event() is None:
+    if m.core.next_event() is None and not asked_back:
         yield Until(until)
     drain = not congested(m)
     while m.now < until and m.core.next_event() is not None:
@@ -321,13 +337,18 @@ def try_to_free_pages(m: Machine, cls: int) -> Op[int]:
     for zone in zones:
         zone.temp_priority = DEF_PRIORITY
     freed = 0
+    patient = True
     try:
         for priority in range(DEF_PRIORITY, -1, -1):
             before = scan.scanned
+            scan.last_resort = priority == 0
             freed += yield from shrink_caches(m, zones, scan, priority)
             if freed >= SWAP_CLUSTER_MAX:
                 break
             m.writeback.wakeup_bdflush(scan.scanned - before)
+            # What a request waits for must not wait for a revocation that may wait
+            # for that request: a little patience, once, then the last resort.
+            patient = patient and (yield from m.revoke.wait_some())
             yield from congestion_wait(m)
     finally:
         for zone in zones:

@@ -50,6 +50,7 @@ class Sums(NamedTuple):
     slab: int = 0
     page_tables: int = 0
     kernel_other: int = 0
+    client: int = 0
     numa_hit: int = 0
     numa_miss: int = 0
     numa_foreign: int = 0
@@ -117,6 +118,7 @@ def zone_sums(stat: ZoneStat) -> Sums:
         slab=slab,
         page_tables=item[ZoneItem.NR_PAGETABLE],
         kernel_other=item[ZoneItem.NR_KERNEL_OTHER],
+        client=item[ZoneItem.NR_CLIENT],
         **dict(zip(NUMA_NAMES, stat.numa, strict=True)),
     )
 

@@ -145,6 +145,62 @@ static inline void do_truncate(struct storm *st)
 		CHECK_EQ(0, ftruncate(fileno(st->sc.host[f]), bytes));
 }
 
+/* As the volume does: the host's file, then the cache, and again. */
+static inline void do_punch(struct storm *st)
+{
+	static const u8 zeros[MAX_BYTES];
+	u32 f = pick(st, NR_FILES), off = pick(st, MAX_BYTES);
+	u32 n = 1 + pick(st, MAX_BYTES - off), index, round, have;
+	bool host = f < NR_FILES - 1;
+	int rc;
+
+	/* A part of a tmpfs page may have to come from swap, which can fail. */
+	if (!host || pick(st, 2)) {
+		off &= ~(u32)(PAGE_SIZE - 1);
+		n = (n + PAGE_SIZE - 1) & ~(u32)(PAGE_SIZE - 1);
+	}
+	for (round = 0; round < 2; round++) {
+		have = off < st->size[f] ? min_t(u32, n, st->size[f] - off) : 0;
+		if (host)
+			CHECK_EQ(have,
+				 pwrite(fileno(st->sc.host[f]), zeros, have, off));
+		for (index = 0;;) {
+			rc = vm_file_punch(st->sc.vm, st->sc.file[f], off, n, &index,
+					   50);
+			if (rc <= 0)
+				break;
+			help(st, rc);
+		}
+		CHECK_EQ(0, rc);
+		memset(st->bytes[f] + off, 0, have);
+	}
+}
+
+/* Given up or not, nothing that is read is other than before. */
+static inline void do_flush(struct storm *st)
+{
+	u32 index = pick(st, FILE_PAGES), nr = 1 + pick(st, 200);
+	u32 drop = pick(st, 2), f = pick(st, NR_FILES - 1);
+	int rc;
+
+	do
+		rc = vm_file_flush(st->sc.vm, st->sc.file[f], index, nr, drop);
+	while (rc && help(st, rc));
+}
+
+/* A request of nobody's pages among the others. */
+static inline void do_transfer(struct storm *st)
+{
+	u64 ticket, ended = vm_dev_ended(st->sc.vm, VM_DEV_DISK);
+
+	if (vm_dev_transfer(st->sc.vm, VM_DEV_DISK, pick(st, 2), 1 + pick(st, 32),
+			    &ticket))
+		return;
+	CHECK(ticket > ended);
+	while (pick(st, 4) && vm_dev_ended(st->sc.vm, VM_DEV_DISK) < ticket)
+		wait_one(st);
+}
+
 static inline void do_writeback(struct storm *st)
 {
 	u32 index = pick(st, 2) ? 0 : pick(st, FILE_PAGES), written = 0;

@@ -215,25 +215,35 @@ static void test_same_order_as_linked_lists(void)
 }
 
 /*
- * 300 pages at most live on a list of many places; peeking sees what popping
- * will bring, or NONE for a tombstone.
+ * What lies ahead of the tail, to be prefetched: 1500 pages are in a segment of
+ * 1024 places and in the next.
+ *
+ *	span(100, 50)	places 100 .. 149
+ *	span(1000, 50)	24 places: the segment ends
+ *	span(1024, 50)	50 places of the next segment
+ *	span(1480, 50)	20 places: the list ends
  */
-static void test_peek(void)
+static void test_span(void)
 {
+	static const u32 cases[][2] = { { 100, 50 },  { 1000, 24 }, { 1024, 50 },
+					{ 1480, 20 }, { 1500, 0 },  { 100000, 0 } };
 	struct vm *vm = one_zone(4096);
-	u32 m = vm_mapping_create(vm, VM_MAP_FILE), p[1500], i;
+	u32 m = vm_mapping_create(vm, VM_MAP_FILE), p[1500], nr, i;
 	const struct lru *lru = &zone_of(vm)->lru[LRU_INACTIVE];
+	const u32 *slot;
 
-	CHECK_EQ(NONE, vm_lru_peek(vm, lru, 0));
 	for (i = 0; i < 1500; i++)
 		p[i] = listed_page(vm, m, i, LRU_INACTIVE);
-	for (i = 0; i < 1500; i += 100)
-		CHECK_EQ(p[i], vm_lru_peek(vm, lru, i));
-	CHECK_EQ(NONE, vm_lru_peek(vm, lru, 1500));
-	CHECK_EQ(NONE, vm_lru_peek(vm, lru, 100000));
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		nr = 50;
+		slot = ring_span(vm, lru, cases[i][0], &nr);
+		CHECK_EQ(cases[i][1], nr);
+		if (nr)
+			CHECK_EQ(p[cases[i][0] + nr - 1], slot[nr - 1]);
+	}
 	vm_lru_del(vm, zone_of(vm), p[3]);
-	CHECK_EQ(NONE, vm_lru_peek(vm, lru, 3));
-	CHECK_EQ(p[4], vm_lru_peek(vm, lru, 4));
+	nr = 1;
+	CHECK_EQ(NONE, *ring_span(vm, lru, 3, &nr));
 	free_vm(vm);
 }
 
@@ -245,6 +255,6 @@ int main(void)
 	RUN(test_segments_are_bounded);
 	RUN(test_segments_are_bounded_at_the_tail);
 	RUN(test_same_order_as_linked_lists);
-	RUN(test_peek);
+	RUN(test_span);
 	return 0;
 }

@@ -124,10 +124,10 @@ static void do_trouble(struct storm *st)
 static void one_thing(struct storm *st)
 {
 	static void (*const things[])(struct storm * st) = {
-		check_read, check_read,	     do_write,	      do_write,
-		do_write,   do_truncate,     do_touch,	      do_touch,
-		do_touch,   do_touch,	     do_writeback,    do_kernel,
-		do_trouble, do_slow_reclaim, do_slow_reclaim, wait_one,
+		check_read,   check_read, do_write,   do_write,	       do_write,
+		do_truncate,  do_touch,	  do_touch,   do_touch,	       do_touch,
+		do_writeback, do_kernel,  do_trouble, do_slow_reclaim, do_slow_reclaim,
+		wait_one,     do_punch,	  do_flush,   do_transfer,
 	};
 	u32 what = pick(st, 100);
 

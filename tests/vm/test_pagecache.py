@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 import pytest
 from vmkit import MIB, PAGE, assert_valid, empty, pattern, read, small, write
@@ -18,6 +19,17 @@ def file(machine, host_file):
     file = machine.files.create("file", owner, size=4 * MIB)
     yield file
     assert_valid(machine)
+
+
+@pytest.fixture
+def shm(machine):
+    """A file of tmpfs."""
+
+    class Owner:
+        def label(self):
+            return "shm"
+
+    return machine.files.create("shm", Owner())
 
 
 def test_a_sequential_read_reads_every_page_once_and_128_kib_ahead(machine, file):
@@ -50,6 +62,32 @@ def test_the_readahead_of_the_device_is_a_setting(machine, file):
     machine.sched.run(file.read(0, 100, machine.read_ahead()))
 
     assert file.stat().nrpages == 8 + 16
+
+
+@pytest.mark.parametrize(
+    ("readahead", "sequential", "random"), [(0, 1, 1), (32, 48, 1), (8, 12, 1)]
+)
+def test_readahead_says_how_many_pages_a_miss_reads(
+    machine, file, readahead, sequential, random
+):
+    """The first page of a file begins a sequence; one in its midst does not."""
+    machine.set_device("disk", readahead=readahead * PAGE)
+    for page, nr in ((0, sequential), (700, random)):
+        before = machine.snapshot().disk.read_pages
+        machine.sched.run(file.read(page * PAGE, 100, machine.read_ahead()))
+        assert machine.snapshot().disk.read_pages == before + nr
+
+
+def test_without_readahead_requests_are_still_merged(machine, file):
+    """What is written together is one request, and so is a long read."""
+    machine.set_device("disk", readahead=0)
+    file.write_now(0, bytes(32 * PAGE))
+    machine.sched.run(file.fsync())
+    assert machine.snapshot().disk.writes == 1
+    assert (
+        read(machine, file, MIB, MIB, chunk=32 * PAGE) == pattern(4 * MIB)[MIB:][:MIB]
+    )
+    assert machine.snapshot().disk.reads == 8
 
 
 def test_read_now_reads_what_is_resident_and_else_nothing(machine, file):
@@ -140,6 +178,166 @@ def test_a_failed_read_is_eio_and_can_be_tried_again(machine, file):
     assert caught.value.name == "EIO"
     machine.set_fault("disk", False, 0)
     assert read(machine, file, 0, PAGE) == pattern(PAGE)
+
+
+def test_a_failed_read_ahead_is_no_error_of_the_next_reader(machine, file):
+    """It reads the page again; nobody had waited for the one that failed."""
+    machine.set_fault("disk", False, errno.EIO)
+    machine.sched.run(file.submit_ahead(0, 64))
+    machine.sched.run_until(machine.now + 10**9)
+    assert file.stat().nr_locked == 0
+    machine.set_fault("disk", False, 0)
+
+    assert read(machine, file, 0, 64 * PAGE) == pattern(64 * PAGE)
+    task = machine.tasks.create("t", 1)
+    machine.set_fault("disk", False, errno.EIO)
+    machine.sched.run(file.submit_ahead(100, 4))
+    machine.sched.run_until(machine.now + 10**9)
+    machine.set_fault("disk", False, 0)
+    area = task.mmap_file(file, file.size)
+    machine.sched.run(task.touch(area, write=False, passes=1))
+
+
+def test_each_reader_tries_for_itself(machine, file):
+    """The one that reads while the disk is ill gets EIO, and it alone."""
+    machine.set_fault("disk", False, errno.EIO)
+    jobs = [
+        machine.sched.spawn(file.read(0, PAGE, machine.read_ahead()), name=f"r{i}")
+        for i in range(3)
+    ]
+    machine.sched.run_until(machine.now + 10**9)
+    assert [getattr(job.error, "name", None) for job in jobs] == ["EIO"] * 3
+    with pytest.raises(VmError, match="could not be read"):
+        machine.sched.run(file.write(10, b"part of a page"))
+    assert file.write_now(0, b"y" * PAGE) == PAGE
+    machine.set_fault("disk", False, 0)
+
+    assert read(machine, file, 0, 2 * PAGE) == b"y" * PAGE + pattern(2 * PAGE)[PAGE:]
+
+
+# Punch
+
+
+def punched(machine, file, off, n):
+    """What the volume does: the host's file and the page cache, twice."""
+    for _ in range(2):
+        with open(file.owner.path, "r+b") as host:
+            have = os.fstat(host.fileno()).st_size
+            host.seek(off)
+            host.write(bytes(max(0, min(n, have - off))))
+        machine.sched.run(file.punch(off, n))
+
+
+@pytest.mark.parametrize(
+    ("off", "n"),
+    [(0, 4 * PAGE), (100, 200), (100, 2 * PAGE), (PAGE - 1, 2), (3 * PAGE, 9 * MIB)],
+)
+def test_punch_forgets_whole_pages_and_zeroes_parts(machine, file, off, n):
+    """Dirty or clean; nothing of it is written."""
+    want = bytearray(pattern(4 * MIB))
+    want[off : off + n] = bytes(len(want[off : off + n]))
+    read(machine, file, 0, 64 * PAGE)
+    before = file.stat().nrpages
+    file.write_now(2 * PAGE, pattern(4 * MIB)[2 * PAGE : 8 * PAGE])
+    punched(machine, file, off, n)
+
+    whole = max(0, min((off + n) // PAGE, before) - -(-off // PAGE))
+    assert file.stat().nrpages == before - whole
+    assert machine.snapshot().disk.writes == 0
+    assert read(machine, file) == bytes(want)
+    machine.sched.run(file.fsync())
+    assert file.owner.path.read_bytes() == bytes(want)
+
+
+def test_punch_waits_for_what_is_in_flight(machine, file):
+    """A page that is being read or written goes when that has ended."""
+    file.write_now(0, pattern(8 * PAGE))
+    machine.sched.run(file.writeback())
+    machine.sched.run(file.submit_ahead(100, 8))
+    job = machine.sched.spawn(file.punch(0, MIB), name="punch")
+    machine.sched.round()
+    assert not job.done
+    machine.sched.run_until(machine.now + 10**9)
+    assert job.done
+    assert file.stat().nrpages == 0
+
+
+def test_punch_of_tmpfs_frees_pages_and_swap(machine, shm):
+    """And a page in part comes back from swap to be zeroed."""
+    data = bytearray(pattern(4 * MIB))
+    write(machine, shm, 0, bytes(data))
+    machine.sched.run(machine.disable_node(1))
+    empty(machine, 5)
+    empty(machine, 6)
+    machine.sched.run(machine.enable_node(1))
+    assert shm.stat().nr_swapped > 0
+    machine.sched.run(shm.punch(100, 4 * MIB - 200))
+    stat = shm.stat()
+    assert stat.nrpages + stat.nr_swapped == 2
+    data[100:-100] = bytes(len(data) - 200)
+    assert read(machine, shm) == bytes(data)
+
+
+# O_DIRECT
+
+
+def test_a_direct_read_sees_what_is_dirty_and_caches_nothing(machine, file):
+    """Only what is dirty of its range is written; the disk's time passes."""
+    file.write_now(PAGE, b"x" * PAGE)
+    file.write_now(900 * PAGE, b"y" * PAGE)
+    machine.sched.run(file.flush(0, 64 * PAGE, drop=False))
+    assert file.stat().nr_dirty == 1
+    before, began = machine.snapshot().disk.read_pages, machine.now
+    data = machine.sched.run(file.direct_read(0, 64 * PAGE))
+
+    assert data[PAGE : 2 * PAGE] == b"x" * PAGE
+    assert data[2 * PAGE :] == pattern(64 * PAGE)[2 * PAGE :]
+    assert machine.snapshot().disk.read_pages == before + 64
+    disk = machine.disk
+    took = disk.latency_ns + 64 * PAGE * 10**9 // disk.bandwidth
+    assert machine.now - began == took
+    assert file.stat().nrpages == 2
+    assert (
+        machine.sched.run(file.direct_read(file.size - 5, 512))
+        == data[:0] + (pattern(4 * MIB)[-5:])
+    )
+    assert machine.sched.run(file.direct_read(file.size, 512)) == b""
+
+
+def test_a_direct_write_drops_what_is_cached_of_its_range(machine, file):
+    """Then everybody reads it; beyond the end the file grows."""
+    ra = machine.read_ahead()
+    file.write_now(PAGE, b"x" * 100 * PAGE)
+    machine.sched.run(file.flush(512, 64 * PAGE, drop=True))
+    assert file.stat().nrpages == 100 - 64
+    assert machine.sched.run(file.direct_write(512, b"d" * 64 * PAGE)) == 64 * PAGE
+    assert machine.sched.run(file.read(0, 2 * PAGE, ra))[512:] == b"d" * (
+        2 * PAGE - 512
+    )
+    assert file.read_now(80 * PAGE, PAGE, ra) == b"x" * PAGE
+    machine.sched.run(file.direct_write(4 * MIB + 512, b"e" * 512))
+    assert file.size == 4 * MIB + 1024
+    assert read(machine, file, 4 * MIB) == bytes(512) + b"e" * 512
+    machine.sched.run(file.fsync())
+    assert file.owner.path.read_bytes() == read(machine, file)
+
+
+def test_direct_transfers_wait_for_room_and_fail_as_others_do(machine, file):
+    """Two in flight at most; an injected error is the caller's."""
+    machine.set_device("disk", requests=2)
+    machine.sched.run(file.direct_read(0, 4 * MIB))
+    machine.set_fault("disk", False, errno.ENXIO)
+    with pytest.raises(VmError) as caught:
+        machine.sched.run(file.direct_read(0, PAGE))
+    assert caught.value.name == "ENXIO"
+    machine.set_fault("disk", False, 0)
+    file.write_now(0, b"x" * PAGE)
+    machine.set_fault("disk", True, errno.ENOSPC)
+    with pytest.raises(VmError) as caught:
+        machine.sched.run(file.flush(0, PAGE, drop=True))
+    assert caught.value.name == "ENOSPC"
+    assert file.stat().nr_dirty == 1
+    machine.set_fault("disk", True, 0)
 
 
 def test_truncate_drops_pages_and_zeroes_the_tail(machine, file):

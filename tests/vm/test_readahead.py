@@ -68,5 +68,12 @@ def test_a_file_that_has_grown_is_read_on():
 
 
 def test_no_read_ahead_still_reads():
-    """A window of one page, and of none."""
-    assert ReadAhead(0).access(0, 3, 10)[0] == (0, 1)
+    """What was asked for and nothing else; in windows of one page, one more."""
+    ra = ReadAhead(0)
+    assert [ra.access(i, i + 3, 10) for i in (0, 4, 9, 2)] == [
+        [(0, 4)],
+        [(4, 4)],
+        [(9, 4)],
+        [(2, 4)],
+    ]
+    assert ReadAhead(1).access(0, 3, 10)[0] == (0, 1)

@@ -43,6 +43,7 @@ class HostStore:
     """
 
     kind = "file"
+    bypasses = True
     forgets = True
 
     def __init__(self, directory: HostDirectory, max_fds: int | None = None) -> None:
@@ -329,9 +330,6 @@ class HostStore:
     def truncate(self, file: File, size: int) -> None:
         os.ftruncate(file.backing.opened(True), size)
         file.backing.recount = True
-
-    def stored(self, file: File, off: int, end: int) -> list[tuple[int, int]]:
-        return [(off, end)] if off < end else []
 
     def punch(self, file: File, off: int, nbytes: int) -> None:
         fd = file.backing.opened(True)

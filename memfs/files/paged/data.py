@@ -30,6 +30,7 @@ from memfs.files.paged.inode import File
 from memfs.files.paged.store import Store
 from memfs.tree import REQUEST, TreeError
 from memfs.vm.errors import VmError
+from memfs.vm.sched import Io
 
 # What O_DIRECT transfers must be multiples of: a sector, as on ext4.
 SECTOR = 512
@@ -37,15 +38,20 @@ SET_ID = stat.S_ISUID | stat.S_ISGID
 
 SEEK_DATA, SEEK_HOLE = 3, 4
 
-ZEROS = bytes(1 << 20)
-
 KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE = 0x01, 0x02, 0x10
 
 
 class Data:
-    """The data of all files of one volume."""
+    """The data of all files of one volume.
 
-    def __init__(self, store: Store, cache: PageCache, pump: Pump) -> None:
+    Args:
+        volume: with a file's number, what a page file's ``holder`` is.
+    """
+
+    def __init__(
+        self, store: Store, cache: PageCache, pump: Pump, volume: object = None
+    ) -> None:
+        self.volume = volume
         self.store = store
         self.cache = cache
         self.pump = pump
@@ -55,29 +61,60 @@ class Data:
         if file.pages is None:
             size = file.disk_size
             file.pages = self.cache.create(self.store.kind, file.backing, size)
+            file.pages.holder = self.volume, file.ino
         return file.pages
 
     # Reading and writing
 
-    async def read(self, handle: OpenFile, off: int, nbytes: int) -> Buffer:
-        """At most *nbytes* from *off*; less only at the end of the file."""
+    async def read(
+        self, handle: OpenFile, off: int, nbytes: int, cached: bool | None = False
+    ) -> Buffer:
+        """At most *nbytes* from *off*; less only at the end of the file.
+
+        Args:
+            cached: for the kernel's page cache, which keeps a copy, O_DIRECT or
+                not; None: perhaps.
+        """
         file = handle.file
-        if handle.direct:
+        direct = handle.direct and cached is False and self.store.bypasses
+        if direct:
             check_sectors(off, nbytes)
         if off >= file.size or nbytes == 0:
             return b""
         pages = file.pages or self.pages_of(file)
-        data = pages.read_now(off, nbytes, handle.ra)
-        if data is None:
-            data = await self.pump.run(pages.read(off, nbytes, handle.ra), "read")
+        if direct:
+            op: Op[Buffer] = self._direct_read(file, pages, off, nbytes)
+            data = await self._to_the_end(op, "direct read")
         else:
-            self.pump.poke()
+            data = await self._read_pages(handle, pages, off, nbytes, cached)
         if file.accessed():
             file.times_due = True
         return data
 
-    async def write(self, handle: OpenFile, off: int, data: bytes) -> int:
+    async def _read_pages(
+        self, handle: OpenFile, pages: Pages, off: int, n: int, cached: bool | None
+    ) -> Buffer:
+        if cached is None:
+            # To revoke too much does no harm; to fill holes that are only read does.
+            cached = self.store.kind == "file"
+        elif cached and self.store.kind == "shm":
+            # A fault fills a hole of a tmpfs, and fails where there is no room.
+            self.store.allocate(handle.file, off, min(n, handle.file.size - off))
+        data = pages.read_now(off, n, handle.ra, cached)
+        if data is None:
+            work = pages.read(off, n, handle.ra, cached)
+            return await self.pump.run(work, "read")
+        self.pump.poke()
+        return data
+
+    async def write(
+        self, handle: OpenFile, off: int, data: bytes, cached: bool = False
+    ) -> int:
         """Write as much of *data* as there is room for; return how much.
+
+        Args:
+            cached: out of the kernel's page cache: written through a mapping, by
+                whoever, and as long as the last page is.
 
         Raises:
             TreeError: EBADF, EINVAL (O_DIRECT), EFBIG, ENOSPC.
@@ -86,7 +123,8 @@ class Data:
         file = handle.file
         if not handle.writes:
             raise TreeError(errno.EBADF)
-        if handle.direct:
+        direct = handle.direct and not cached and self.store.bypasses
+        if direct:
             check_sectors(off, len(data))
         if off + len(data) > MAX_FILE_BYTES:
             if off >= MAX_FILE_BYTES:
@@ -100,15 +138,39 @@ class Data:
             self._drop_set_id(file)
         self.pump.tick()
         try:
-            done = pages.write_now(off, data, handle.pid)
+            if direct:
+                op = self._direct_write(file, pages, off, data)
+                return await self._to_the_end(op, "direct write")
+            done = pages.write_now(off, data, handle.pid, cached)
             if done is None:
-                done = await self.pump.run(pages.write(off, data, handle.pid), "write")
+                work = pages.write(off, data, handle.pid, cached)
+                done = await self.pump.run(work, "write")
             else:
                 self.pump.poke()
         finally:
             # Interrupted, it may have written a part.
             file.written()
         return done
+
+    # O_DIRECT: the store has what the pages have; then the pages are passed by. A
+    # write drops them first, and between that and the write no other step runs.
+
+    def _direct_read(self, file: File, pages: Pages, off: int, n: int) -> Op[Buffer]:
+        yield from self._flush(file, pages, off, n, drop=False)
+        return (yield from pages.direct_read(off, n))
+
+    def _direct_write(self, file: File, pages: Pages, off: int, data: bytes) -> Op[int]:
+        yield from self._flush(file, pages, off, len(data), drop=True)
+        return (yield from pages.direct_write(off, data))
+
+    def _flush(
+        self, file: File, pages: Pages, off: int, n: int, drop: bool
+    ) -> Op[None]:
+        try:
+            yield from pages.flush(off, n, drop)
+        except VmError as error:
+            file.failed(error.errno)
+            raise
 
     def _drop_set_id(self, file: File) -> None:
         """A program that somebody wrote to does not run as somebody else any more.
@@ -135,7 +197,7 @@ class Data:
             self.store.truncate(file, size)
             file.disk_size = size
         else:
-            await self._to_the_end(self._cutting(file, file.pages, size), "truncate")
+            await self._alone(file, self._cutting(file, file.pages, size), "truncate")
         file.written()
 
     def _cutting(self, file: File, pages: Pages, size: int) -> Op[None]:
@@ -164,22 +226,20 @@ class Data:
         if mode & ~KEEP_SIZE not in (0, ZERO_RANGE) and mode != PUNCH_HOLE | KEEP_SIZE:
             raise TreeError(errno.EOPNOTSUPP)
         if mode & (PUNCH_HOLE | ZERO_RANGE):
-            await self._to_the_end(self._zeroing(file, pages, off, n), "punch")
+            await self._alone(file, self._punching(file, pages, off, n), "punch")
         if not mode & PUNCH_HOLE:
             self.store.allocate(file, off, n)
         if not mode & KEEP_SIZE and off + n > pages.size:
-            await self._to_the_end(self._cutting(file, pages, off + n), "fallocate")
+            await self._alone(file, self._cutting(file, pages, off + n), "fallocate")
         file.written()
 
-    def _zeroing(self, file: File, pages: Pages, off: int, n: int) -> Op[None]:
-        # The zeros go through the pages, so whoever reads meanwhile sees the old
-        # bytes or zeros. Write-out comes before the store frees the range, and what
-        # the pages say is what the store says afterwards.
-        for at, end in self.store.stored(file, off, min(off + n, pages.size)):
-            while at < end:
-                at += yield from pages.write(at, ZEROS[: end - at], 0)
-        yield from pages.fsync()
-        self.store.punch(file, off, n)
+    def _punching(self, file: File, pages: Pages, off: int, n: int) -> Op[None]:
+        # The store comes first: if it refuses, nothing has changed. Twice, because
+        # during the first time a dirty page may have been written out, or a page
+        # read, with the old bytes; then no page of the range is dirty any more.
+        for _ in range(2):
+            self.store.punch(file, off, n)
+            yield from pages.punch(off, n)
 
     async def seek(self, handle: OpenFile, off: int, whence: int) -> int:
         """SEEK_DATA and SEEK_HOLE.
@@ -240,6 +300,13 @@ class Data:
     async def drop(self, pages: Pages) -> None:
         await self._to_the_end(pages.drop(), "drop")
 
+    async def _alone(self, file: File, op: Op[None], name: str) -> None:
+        """Run *op*, one at a time for each file.
+
+        The kernel does not serialise an O_TRUNC with truncate(2) and its like.
+        """
+        await self._to_the_end(_one_at_a_time(file, op), name)
+
     async def _to_the_end(self, op: Op[T], name: str) -> T:
         """Run what must not stop half-way, whatever signal its caller gets."""
         token = REQUEST.set(None)
@@ -247,6 +314,16 @@ class Data:
             return await self.pump.run(op, name)
         finally:
             REQUEST.reset(token)
+
+
+def _one_at_a_time(file: File, op: Op[None]) -> Op[None]:
+    while file.cutting:
+        yield Io()
+    file.cutting = True
+    try:
+        yield from op
+    finally:
+        file.cutting = False
 
 
 def check_sectors(off: int, nbytes: int) -> None:

@@ -162,6 +162,7 @@ class File(Inode):
         disk_size: bytes, while there are no pages.
         blocks: of 512 bytes, as the store last counted them.
         nopen: open handles.
+        cutting: an operation is changing the size, or making a hole.
         times_due: the times here are newer than the store's.
         error, error_seq: the last failed write-out and how many there were; a
             handle that has not seen the newest reports it at its next fsync
@@ -172,6 +173,7 @@ class File(Inode):
     __slots__ = (
         "backing",
         "blocks",
+        "cutting",
         "disk_size",
         "error",
         "error_seq",
@@ -186,6 +188,7 @@ class File(Inode):
         self.disk_size = 0
         self.blocks = 0
         self.nopen = 0
+        self.cutting = False
         self.times_due = False
         self.error = 0
         self.error_seq = 0

@@ -20,10 +20,12 @@ class Store(Protocol):
         kind: of its page files, "file" or "shm".
         forgets: an inode with a name may be forgotten, since ``find`` finds it
             again; False where the names live in memory alone.
+        bypasses: O_DIRECT goes past the pages, and must be aligned.
     """
 
     kind: str
     forgets: bool
+    bypasses: bool
 
     def attach(self, table: InodeTable) -> Directory:
         """Give the root; new inodes take their numbers from *table*."""
@@ -95,9 +97,6 @@ class Store(Protocol):
 
     def truncate(self, file: File, size: int) -> None:
         """Change the size on the store, now."""
-
-    def stored(self, file: File, off: int, end: int) -> list[tuple[int, int]]:
-        """Parts of a range, in bytes, that may hold something but zeros."""
 
     def punch(self, file: File, off: int, nbytes: int) -> None:
         """Give the storage of a range back; it then reads as zeros."""

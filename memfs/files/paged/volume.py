@@ -51,7 +51,7 @@ class PagedVolume:
         self.table = InodeTable()
         self.root = store.attach(self.table)
         self.names = Names(self.table, store)
-        self.data = Data(store, cache, pump)
+        self.data = Data(store, cache, pump, self)
         self.handles = HandleTable()
         self._ended = False
 
@@ -289,11 +289,13 @@ class PagedVolume:
         ra = self.data.cache.readahead()
         return self.handles.add(OpenFile(file, flags, caller, ra))
 
-    async def read(self, fh: int, off: int, size: int) -> Buffer:
-        return await self.data.read(self.handles.get(fh), off, size)
+    async def read(
+        self, fh: int, off: int, size: int, cached: bool | None = False
+    ) -> Buffer:
+        return await self.data.read(self.handles.get(fh), off, size, cached)
 
-    async def write(self, fh: int, off: int, data: bytes) -> int:
-        return await self.data.write(self.handles.get(fh), off, data)
+    async def write(self, fh: int, off: int, data: bytes, cached: bool = False) -> int:
+        return await self.data.write(self.handles.get(fh), off, data, cached)
 
     async def flush(self, fh: int) -> None:
         """One of possibly several close(2) of this handle."""
