@@ -9,12 +9,13 @@ import click
 from rich.console import Console
 
 from benchlib import report
-from benchlib.row import Options, Row, Verdict
 from benchlib.rounds import measure
+from benchlib.row import Options, Row, Verdict
 from benchlib.table import ROWS
 
 ROUNDS = 6
 QUICK_ROUNDS = 2
+WIDTH = 160  # where the output is no terminal
 
 
 def _chosen(names: str | None) -> list[Row]:
@@ -71,9 +72,8 @@ def main(
     for row in rows:
         click.echo(f"bench: {row.name}, {nr} rounds", err=True)
         results.append(measure(row, options, nr))
-    title = f"{nr} rounds, median [range]" + (", quick sizes" if quick else "")
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    report.print_table(results, console, title)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    report.print_table(results, console, quick, nr)
     if json_file is not None:
         report.write_json(results, json_file, quick, nr)
     if not quick and any(result.verdict is Verdict.BELOW for result in results):

@@ -26,6 +26,7 @@ NODE0_MIB = 512
 SPARE = 1024
 KERNEL = "2.6.0"
 ZONE = 5  # HighMem of node 1
+CPU = 1  # of node 1: its tasks get their pages there first
 
 MACHINE = """
 name = "bench"
@@ -33,10 +34,13 @@ kernel = "{kernel}"
 lowmem = "{node0}M"
 min_free_kbytes = 256
 swap = "{swap}M"
+cpus = 2
 [[node]]
 size = "{node0}M"
+cpus = [0]
 [[node]]
 size = "{zone}M"
+cpus = [1]
 """
 
 
@@ -100,6 +104,7 @@ class Filler:
     def fill(self) -> Contents:
         """Fill it."""
         m = self.m
+        m.core.set_cpu(CPU)
         fast = {"latency_ns": 1000, "bandwidth": 10**12}
         slow = m.disk._asdict()
         m.set_device("disk", **fast)
@@ -122,7 +127,7 @@ class Filler:
 
     def _settle(self) -> None:
         # Every transfer ends.
-        while (due := self.m.sched.next_due()) is not None and self.m.core.next_event():
+        while (due := self.m.core.next_event()) is not None:
             self.m.sched.advance(due)
 
     def _read_in(self, file: PageFile, index: int) -> None:

@@ -199,7 +199,7 @@ def _scratch_file() -> Iterator[int]:
     with tempfile.NamedTemporaryFile(prefix="memfs-bench-") as file:
         if _is_tmpfs(file.name):
             raise Unavailable(
-                f"{tempfile.gettempdir()} is a tmpfs: set TMPDIR to a directory on a disk."
+                f"{tempfile.gettempdir()} is a tmpfs: set TMPDIR to a disk's directory."
             )
         yield file.fileno()
 

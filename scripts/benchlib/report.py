@@ -8,10 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from benchlib.row import Row, Verdict
 from benchlib.rounds import Result, spread
+from benchlib.row import Row, Verdict
 
 COLOURS = {Verdict.AIM: "green", Verdict.GATE: "yellow", Verdict.BELOW: "red"}
 
@@ -40,34 +41,38 @@ def _counts(result: Result) -> str:
     )
 
 
-def _cells(result: Result) -> list[str]:
+def _cells(result: Result, quick: bool) -> list[str]:
     row = result.row
     is_ratio = bool(result.anchor)
     bounds = [_figure(bound, row, is_ratio) for bound in (row.gate, row.aim)]
     verdict = result.verdict
     noise = result.noise
     if verdict is None or noise is None:
-        return [row.what, "left out", *bounds, "-", result.left_out, "", ""]
+        why = escape(result.left_out)
+        return [row.what, "left out", *bounds, "-", why, "", ""]
     return [
         row.what,
-        _range(result.figures, row, is_ratio),
+        escape(_range(result.figures, row, is_ratio)),
         *bounds,
-        f"[{COLOURS[verdict]}]{verdict.value}[/]",
-        _sides(result),
-        _counts(result),
+        "quick" if quick else f"[{COLOURS[verdict]}]{verdict.value}[/]",
+        escape(_sides(result)),
+        escape(_counts(result)),
         f"{noise.load:.1f} / {noise.steal:.1f} %",
     ]
 
 
-def print_table(results: list[Result], console: Console, title: str) -> None:
+def print_table(
+    results: list[Result], console: Console, quick: bool, rounds: int
+) -> None:
     """Print one line a row, and what each side did on its own."""
-    table = Table(title=title, show_lines=True)
+    title = f"{rounds} rounds: median [range]" + (", quick sizes" if quick else "")
+    table = Table(title=escape(title), show_lines=True)
     for head in ("what", "result", "gate", "aim", "verdict", "sides"):
         table.add_column(head, overflow="fold")
     table.add_column("instructions:u", overflow="fold")
     table.add_column("load / steal", no_wrap=True)
     for result in results:
-        table.add_row(*_cells(result))
+        table.add_row(*_cells(result, quick))
     console.print(table)
 
 

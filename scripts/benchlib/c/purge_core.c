@@ -38,8 +38,13 @@ static void die(const char *what)
 static struct vm *machine(uint32_t nr)
 {
 	const struct vm_config conf = {
-		.max_pfn = 2 * nr, .nr_zones = 2, .nr_nodes = 2, .nr_cpus = 1,
-		.swap_pages = nr + 1, .batch = 32, .prefetch = 1,
+		.max_pfn = 2 * nr,
+		.nr_zones = 2,
+		.nr_nodes = 2,
+		.nr_cpus = 1,
+		.swap_pages = nr + 1,
+		.batch = 32,
+		.prefetch = 1,
 		.rules = VM_RULE_CUMULATIVE_MIN,
 		.closed_rules = VM_RULE_SHRINK_UNREF | VM_RULE_REFILL_UNREF,
 	};
@@ -52,8 +57,7 @@ static struct vm *machine(uint32_t nr)
 	for (zid = 0; zid < 2; zid++) {
 		if (vm_zone_plug(vm, zid, zid, 1, zid * nr, nr, nr, 0) ||
 		    vm_zone_marks(vm, zid, 32, 64, 96) ||
-		    vm_zone_pcp(vm, zid, 32, 96, 0, 32, 16) ||
-		    vm_zone_gate(vm, zid, 1))
+		    vm_zone_pcp(vm, zid, 32, 96, 0, 32, 16) || vm_zone_gate(vm, zid, 1))
 			die("vm_zone_plug");
 	}
 	for (cls = 0; cls < VM_NR_CLASSES; cls++) {
@@ -133,7 +137,8 @@ static void add_file(struct fill *f, uint32_t i)
 
 	if (i % 5)
 		submit(f->vm, f->file, index);
-	else if (vm_file_write(f->vm, f->file, (uint64_t)index * PAGE, PAGE, f->buf, &done))
+	else if (vm_file_write(f->vm, f->file, (uint64_t)index * PAGE, PAGE, f->buf,
+			       &done))
 		die("vm_file_write");
 }
 
@@ -141,7 +146,8 @@ static void read_file(struct fill *f, uint32_t i)
 {
 	uint32_t index = nth(i, f->nr_file), done = 0;
 
-	if (i % 5 && vm_file_read(f->vm, f->file, (uint64_t)index * PAGE, PAGE, f->buf, &done))
+	if (i % 5 &&
+	    vm_file_read(f->vm, f->file, (uint64_t)index * PAGE, PAGE, f->buf, &done))
 		die("vm_file_read");
 }
 
@@ -208,10 +214,15 @@ static void close_gate(struct vm *vm, uint32_t nr)
 }
 
 /* As shrink_zone() of a closed gate: all of the active list, then the other. */
-static void shrink_zone(struct vm *vm, uint32_t want, uint32_t max_scan, struct vm_reclaim *sum)
+static void shrink_zone(struct vm *vm, uint32_t want, uint32_t max_scan,
+			struct vm_reclaim *sum)
 {
-	struct vm_reclaim rc = { .zid = ZONE, .kswapd = 1, .may_fs = 1, .may_io = 1,
-				 .reclaim_mapped = 1, .nr_pages = want,
+	struct vm_reclaim rc = { .zid = ZONE,
+				 .kswapd = 1,
+				 .may_fs = 1,
+				 .may_io = 1,
+				 .reclaim_mapped = 1,
+				 .nr_pages = want,
 				 .max_scan = max_scan };
 	uint32_t nr = item(vm, NR_ACTIVE);
 	int rc_code;
@@ -226,7 +237,8 @@ static void shrink_zone(struct vm *vm, uint32_t want, uint32_t max_scan, struct 
 	sum->written += rc.written;
 }
 
-static __attribute__((noinline)) void purge(struct vm *vm, uint32_t nr, struct vm_reclaim *sum)
+static __attribute__((noinline)) void purge(struct vm *vm, uint32_t nr,
+					    struct vm_reclaim *sum)
 {
 	uint32_t priority, want, max_scan, inactive;
 
@@ -235,7 +247,8 @@ static __attribute__((noinline)) void purge(struct vm *vm, uint32_t nr, struct v
 		if (!want)
 			break;
 		inactive = item(vm, NR_INACTIVE);
-		max_scan = inactive >> priority > 2 * want ? inactive >> priority : 2 * want;
+		max_scan = inactive >> priority > 2 * want ? inactive >> priority :
+							     2 * want;
 		shrink_zone(vm, want, max_scan, sum);
 		drain_devices(vm);
 	}
@@ -256,10 +269,9 @@ int main(int argc, char **argv)
 	before = item(vm, NR_FREE);
 	vm_mapping_fd(vm, f.file, open("/dev/null", O_RDWR));
 	vm_set_horizon(vm, UINT64_MAX - 1);
-	if (args.only_build)
-		return 0;
 	o.cpu_ns = cpu_ns();
-	purge(vm, args.nr, &sum);
+	if (!args.only_build)
+		purge(vm, args.nr, &sum);
 	o.cpu_ns = cpu_ns() - o.cpu_ns;
 	o.freed = item(vm, NR_FREE) - before;
 	o.rotated = sum.written;

@@ -120,10 +120,8 @@ int main(int argc, char **argv)
 	if (!pages)
 		return 1;
 	build(args.bits);
-	if (args.only_build)
-		return 0;
 	o.cpu_ns = cpu_ns();
-	for (nth = 0; nth < args.nr; nth++)
+	for (nth = 0; nth < args.nr && !args.only_build; nth++)
 		shrink_page(take_tail(&inactive), &o);
 	o.cpu_ns = cpu_ns() - o.cpu_ns;
 	o.hash = hash_list(hash_list(0, &active), &inactive);

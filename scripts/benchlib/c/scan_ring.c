@@ -12,7 +12,7 @@
 #define STEP 4096u
 
 void __wrap_vm_cache_remove(struct vm *vm, u32 pfn);
-void __wrap_vm_free_page(struct vm *vm, u32 pfn, bool cold);
+void __wrap_vm_free_page_in(struct vm *vm, struct zone *z, u32 pfn, bool cold);
 int __wrap_vm_writepage(struct vm *vm, u32 pfn, bool reclaim);
 
 void __wrap_vm_cache_remove(struct vm *vm, u32 pfn)
@@ -20,8 +20,9 @@ void __wrap_vm_cache_remove(struct vm *vm, u32 pfn)
 	vm->pages[pfn].flags &= ~PG_CACHED;
 }
 
-void __wrap_vm_free_page(struct vm *vm, u32 pfn, bool cold)
+void __wrap_vm_free_page_in(struct vm *vm, struct zone *z, u32 pfn, bool cold)
 {
+	(void)z;
 	(void)cold;
 	vm->pages[pfn] = (struct page){ 0 };
 }
@@ -38,12 +39,17 @@ int __wrap_vm_writepage(struct vm *vm, u32 pfn, bool reclaim)
 static struct vm *machine(u32 nr)
 {
 	const struct vm_config conf = {
-		.max_pfn = nr, .nr_zones = 1, .nr_nodes = 1, .nr_cpus = 1,
-		.batch = 32, .prefetch = 1,
+		.max_pfn = nr,
+		.nr_zones = 1,
+		.nr_nodes = 1,
+		.nr_cpus = 1,
+		.batch = 32,
+		.prefetch = 1,
 	};
 	struct vm *vm = vm_create(&conf);
 
-	if (!vm || vm_zone_plug(vm, 0, 0, 0, 0, nr, nr, 0) || vm_zone_gate(vm, 0, 1))
+	if (!vm || vm_zone_plug(vm, 0, 0, 0, 0, nr, nr, 0) || vm_zone_gate(vm, 0, 1) ||
+	    vm_mapping_create(vm, VM_MAP_FILE) == VM_NO_ID)
 		exit(1);
 	return vm;
 }
@@ -61,8 +67,8 @@ static void build(struct vm *vm, u32 bits)
 	for (i = 0; i < 1u << bits; i++) {
 		u32 pfn = shuffled(i, bits);
 
-		vm->pages[pfn] = (struct page){
-			.flags = VM_T_USER | PG_UPTODATE | flags[fate_of(pfn)] };
+		vm->pages[pfn] = (struct page){ .flags = VM_T_USER | PG_UPTODATE |
+							 flags[fate_of(pfn)] };
 		vm_lru_add(vm, &vm->zones[0], pfn, LRU_INACTIVE);
 	}
 }
@@ -102,10 +108,9 @@ int main(int argc, char **argv)
 	struct outcome o = { 0 };
 
 	build(vm, args.bits);
-	if (args.only_build)
-		return 0;
 	o.cpu_ns = cpu_ns();
-	scan(vm, &rc, args.nr);
+	if (!args.only_build)
+		scan(vm, &rc, args.nr);
 	o.cpu_ns = cpu_ns() - o.cpu_ns;
 	o.activated = rc.activated;
 	o.rotated = rc.written;

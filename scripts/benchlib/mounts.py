@@ -1,0 +1,73 @@
+"""Mounts for the rows that need one: memfs itself, and the C file system."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from benchlib import build
+from benchlib.row import Unavailable
+from memfs.tree import ControlFile
+
+MEMFS = (sys.executable, "-m", "memfs")
+PATIENCE_S = 120
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=PATIENCE_S
+    )
+
+
+@contextlib.contextmanager
+def memfs(*arguments: str) -> Iterator[Path]:
+    """A mount of memfs, made with ``memfs mount`` and its arguments.
+
+    Raises:
+        Unavailable: it cannot be mounted here; memfs says why.
+    """
+    with tempfile.TemporaryDirectory(prefix="memfs-bench-") as directory:
+        point = Path(directory, "mnt")
+        point.mkdir()
+        done = _run([*MEMFS, "mount", *arguments, str(point)])
+        if done.returncode:
+            raise Unavailable(f"memfs cannot be mounted: {done.stderr.strip()}")
+        try:
+            yield point
+        finally:
+            _run([*MEMFS, "umount", str(point)])
+
+
+def _umount(point: Path) -> None:
+    if _run(["umount", str(point)]).returncode:
+        _run(["fusermount3", "-u", str(point)])
+
+
+@contextlib.contextmanager
+def c_file(contents: bytes) -> Iterator[Path]:
+    """A mount of text_ll.c whose memhotplug holds `contents`.
+
+    Raises:
+        Unavailable: libfuse's headers are missing, or it cannot be mounted.
+    """
+    cflags, libs = build.pkg_config("fuse3")
+    program = build.program("text_ll", [build.SOURCES / "text_ll.c"], cflags, libs)
+    with tempfile.TemporaryDirectory(prefix="memfs-bench-") as directory:
+        source, point = Path(directory, "contents"), Path(directory, "mnt")
+        source.write_bytes(contents)
+        point.mkdir()
+        timeouts = (ControlFile.entry_timeout, ControlFile.attr_timeout)
+        command = [str(program), str(point), str(source), *map(str, timeouts)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            if process.stdout.readline() != b"READY\n":
+                raise Unavailable("The C file system cannot be mounted.")
+            try:
+                yield point
+            finally:
+                _umount(point)
+                process.wait(PATIENCE_S)
