@@ -267,6 +267,9 @@ def command_row(name: str, package: str) -> Row:
     return package_row(name, "test", probe_command(name), package)
 
 
+# Programs that the tests have live on a mount.
+LIVING = ("git", "make", "sqlite3", "rsync", "tar", "ed")
+
 MODULE_REMEDY = "Build it with: scripts/setup."
 
 CHECKS: tuple[Row, ...] = (
@@ -312,7 +315,7 @@ CHECKS: tuple[Row, ...] = (
     command_row("shellcheck", "shellcheck"),
     command_row("dash", "dash"),
     command_row("bash", "bash"),
-    command_row("git", "git"),
+    *(command_row(name, name) for name in LIVING),
     package_row("the address sanitizer", "test", probe_asan, "gcc"),
 )
 

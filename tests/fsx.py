@@ -131,6 +131,28 @@ class Subject:
         self.shadow[off : off + n] = data
         return f"map and write {n} at {off}"
 
+    def direct(self) -> str:
+        """O_DIRECT: sectors, out of and into a page of ours."""
+        off, n = self._range(self.most)
+        off, n = off & ~511, n & ~511
+        if not n:
+            return "direct nothing"
+        fd = os.open(self.path, os.O_RDWR | os.O_DIRECT)
+        try:
+            with mmap.mmap(-1, n) as buffer:
+                done = os.preadv(fd, [buffer], off)
+                self._same(off, buffer[:done], bytes(self.shadow[off : off + n]))
+                if self.rng.random() < 0.5:
+                    return f"direct read {n} at {off}"
+                buffer[:] = data = self.rng.randbytes(n)
+                if (done := os.pwritev(fd, [buffer], off)) != n:
+                    raise Difference(f"{self.path.name}: wrote {done} of {n} at {off}")
+        finally:
+            os.close(fd)
+        self._grown(off + n)
+        self.shadow[off : off + n] = data
+        return f"direct read and write {n} at {off}"
+
     def punch(self) -> str:
         off, n = self._range(self.most)
         if not n:
@@ -196,6 +218,7 @@ WEIGHTS = {
     "truncate": 5,
     "map_read": 6,
     "map_write": 6,
+    "direct": 3,
     "punch": 3,
     "allocate": 2,
     "copy": 2,

@@ -242,11 +242,13 @@ def test_more_than_the_host_has_memory_for(tmp_path):
             for i in 1 2 3 4 5 6 7 8; do cat $1/in; done > $2/files/big
             cp $1/in $2/shm/small
             sync $2/files/big
-            cmp $1/in $2/shm/small
-            for i in 1 2 3 4 5 6 7 8; do cat $1/in; done | cmp - $2/files/big
+            cat $2/shm/small | cmp - $1/in
+            for i in 1 2 3 4 5 6 7 8; do cat $1/in; done | cmp - <(cat $2/files/big)
+            cmp $1/in <(head -c 256M $3/big)
             """,
             tmp_path,
             mount.path,
+            mount.host,
         )
         host = dict(
             word.split("=")

@@ -1,0 +1,56 @@
+"""tests/fsx.py at length: 200,000 operations on files/ and shm/ while zones are purged.
+
+The seed is fixed; which operations meet which purge is not.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from test_mount_files import memfs
+
+pytestmark = [pytest.mark.mount, pytest.mark.slow]
+
+OPS = 25_000  # of each process
+PROCESSES = 4  # in each place
+PLACES = {"files": 1, "shm": 100}  # and the first seed there
+PATIENCE_S = 280
+
+PURGES = """
+    while [ -e "$1" ]; do
+        for command in "disable 5" "purge 5" "enable 5" "purge 1" "disable 6" \
+            "purge 6" "enable 6"; do
+            echo "$command" > "$M/memhotplug"
+        done
+        sleep 0.1  # so that the operations get somewhere
+    done
+"""
+
+
+def test_two_hundred_thousand_operations(tmp_path):
+    mount = memfs(tmp_path)
+    (go := tmp_path / "go").touch()
+    fsx = [sys.executable, str(Path(__file__).with_name("fsx.py"))]
+    options = [f"--ops={OPS}", f"--procs={PROCESSES}", "--size=300000"]
+    try:
+        purges = mount.client(f"set -e -- {go}\n{PURGES}")
+        running = [
+            subprocess.Popen(
+                [*fsx, mount / place, *options, f"--seed={seed}"],
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for place, seed in PLACES.items()
+        ]
+        told = [process.communicate(timeout=PATIENCE_S)[1] for process in running]
+        go.unlink()
+        assert [process.returncode for process in running] == [0] * len(PLACES), told
+        assert purges.wait(60) == 0
+        mount.write("control/validate", "1")
+        assert (mount / "control" / "validate").read_text() == "ok\n"
+        mount.finish()
+    finally:
+        mount.destroy()
