@@ -18,6 +18,7 @@
 #define MAX_MMS (1u << 18)
 #define MAX_PTBS (1u << 22)
 #define MAX_REQS 8192u
+#define HUGE_FROM (1u << 20)
 
 /* A zeroed array that takes host memory only where it is touched. */
 void *vm_arena(struct vm *vm, size_t bytes)
@@ -51,6 +52,9 @@ static int boot_pages(struct vm *vm)
 	    !vm->sect_zid)
 		return -ENOMEM;
 	memset(vm->sect_zid, 0xff, ((n >> SECTION_SHIFT) + 1) * sizeof(u16));
+	/* A scan in random order would wait for the host's page tables at each page. */
+	if (n >= HUGE_FROM)
+		madvise(vm->pages, n * sizeof(struct page), MADV_HUGEPAGE);
 	return 0;
 }
 

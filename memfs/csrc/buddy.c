@@ -12,7 +12,7 @@
 
 #define TOP (VM_MAX_ORDER - 1)
 
-static void area_push(struct vm *vm, struct zone *z, u32 pfn, u32 order)
+static inline void area_push(struct vm *vm, struct zone *z, u32 pfn, u32 order)
 {
 	struct free_area *area = &z->area[order];
 	struct page *p = &vm->pages[pfn];
@@ -27,7 +27,7 @@ static void area_push(struct vm *vm, struct zone *z, u32 pfn, u32 order)
 	area->nr++;
 }
 
-static void area_remove(struct vm *vm, struct zone *z, u32 pfn, u32 order)
+static inline void area_remove(struct vm *vm, struct zone *z, u32 pfn, u32 order)
 {
 	struct free_area *area = &z->area[order];
 	struct page *p = &vm->pages[pfn];

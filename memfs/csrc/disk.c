@@ -491,7 +491,7 @@ int vm_writepage(struct vm *vm, u32 pfn, bool reclaim)
 
 	if (rc)
 		return rc;
-	vm_clear_dirty(vm, pfn);
+	clear_dirty(vm, pfn);
 	p->flags |= reclaim ? PG_WRITEBACK | PG_RECLAIM : PG_WRITEBACK;
 	page_zone(vm, pfn)->item[NR_WRITEBACK]++;
 	if (!swap) {

@@ -153,7 +153,7 @@ void vm_cache_remove(struct vm *vm, u32 pfn)
 	u32 handle = vm->pages[pfn].index;
 	struct mapping *m = vm_handle_mapping(vm, handle);
 
-	vm_clear_dirty(vm, pfn);
+	clear_dirty(vm, pfn);
 	vm_tree_delete(vm, handle);
 	uncount(vm, m, pfn);
 }

@@ -227,7 +227,7 @@ void vm_free_page_in(struct vm *vm, struct zone *z, u32 pfn, bool cold)
 	struct pcp *pcp = &z->pcp[which];
 
 	vm->stamps[pfn] = POISON;
-	vm_frame_freed(vm, pfn);
+	frame_freed(vm, pfn);
 	vm->pages[pfn] = (struct page){ 0 };
 	if (pcp->count >= pcp->high)
 		free_bulk(vm, z, pcp, pcp->batch);

@@ -488,6 +488,23 @@ static inline void bit_clear(u64 *map, u32 n)
 	map[n >> 6] &= ~(1ull << (n & 63));
 }
 
+/* A page is freed: what its bytes took can be given back. Most pages have none. */
+static inline void frame_freed(struct vm *vm, u32 pfn)
+{
+	if (bit_test(vm->resident, pfn) || bit_test(vm->spilled, pfn))
+		vm_frame_freed(vm, pfn);
+}
+
+static inline void clear_dirty(struct vm *vm, u32 pfn)
+{
+	struct page *p = &vm->pages[pfn];
+
+	if ((p->flags & (PG_DIRTY | PG_CACHED)) == PG_DIRTY)
+		p->flags &= ~(u32)PG_DIRTY;
+	else if (p->flags & PG_DIRTY)
+		vm_clear_dirty(vm, pfn);
+}
+
 static inline u64 vm_mix(u64 x)
 {
 	x ^= x >> 30;

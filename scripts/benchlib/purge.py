@@ -115,7 +115,7 @@ def opened(options: Options) -> Iterator[Bench]:
         # The first round pays for memory that was never touched.
         details["with_host_file_mpages_s"] = purge.measure(to_sink=False)
         ours = Side("memfs, purge of a full zone", purge.measure)
-        yield Bench(ours, anchor, core_counts, details)
+        yield Bench(ours, anchor, core_counts, details=details)
 
 
 def main() -> None:

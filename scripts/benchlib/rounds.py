@@ -1,12 +1,14 @@
 """Runs the rounds of a row, in turns, and says what came out.
 
 The machine is shared and noisy, so only what was measured within moments of each
-other is compared: each round measures memfs, then the anchor, and gives one ratio.
-The result is the median of the rounds' ratios.
+other is compared: each round measures memfs, then the anchor, on one CPU, and gives
+one ratio. The result is the median of the rounds' ratios. The CPUs take turns, for
+those of a virtual machine need not be equally fast.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 from dataclasses import dataclass, field
 
@@ -77,7 +79,13 @@ def _run(bench: Bench, result: Result, rounds: int) -> None:
     result.details = bench.details
     if bench.anchor is not None:
         result.labels += (bench.anchor.label,)
-    for _ in range(rounds):
-        result.ours.append(bench.ours.measure())
-        if bench.anchor is not None:
-            result.anchor.append(bench.anchor.measure())
+    cpus = sorted(os.sched_getaffinity(0))
+    try:
+        for number in range(rounds):
+            if bench.pinned:
+                os.sched_setaffinity(0, {cpus[number % len(cpus)]})
+            result.ours.append(bench.ours.measure())
+            if bench.anchor is not None:
+                result.anchor.append(bench.anchor.measure())
+    finally:
+        os.sched_setaffinity(0, cpus)

@@ -64,6 +64,8 @@ class Bench:
         ours: memfs.
         anchor: what it stands beside; None: the figure speaks for itself.
         count: counts instructions, once, after the rounds.
+        pinned: each round on one CPU, both sides on the same; for what is one
+            process at a time.
         details: figures that belong in the JSON beside the result; the sides add
             to it as they run.
     """
@@ -71,6 +73,7 @@ class Bench:
     ours: Side
     anchor: Side | None = None
     count: Callable[[], list[Count]] = list
+    pinned: bool = True
     details: dict[str, object] = field(default_factory=dict)
 
 

@@ -1,10 +1,10 @@
 /*
- * scan.h - what the two programs of row "scan" share: pages, order, clock
+ * scan.h - what the programs of row "scan" share: pages, order, clock
  *
- * Both scan the same inactive list of N pages from its tail to its head: one
+ * All scan the same inactive list of N pages from its tail to its head: one
  * page in five is referenced and goes to the active list, one in ten is dirty,
  * begins to be written and goes to the inactive list's head, the others are
- * freed. The order of the list is a fixed random permutation of the pfns. Both
+ * freed. The order of the list is a fixed random permutation of the pfns. All
  * print counts and a hash of the two lists, which have to agree.
  */
 #ifndef SCAN_H
@@ -14,7 +14,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+
+/* From so many pages on, boot.c asks for huge pages of the host. */
+#define HUGE_FROM (1u << 20)
 
 enum fate { FATE_FREE, FATE_ACTIVATE, FATE_ROTATE };
 
@@ -57,10 +61,10 @@ static inline uint64_t cpu_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/* Arguments: log2 of the pages; "build" to stop before the scan. */
+/* Arguments: log2 of the pages; "build" to leave the scan out; "small" pages. */
 struct scan_args {
 	uint32_t bits, nr;
-	int only_build;
+	int only_build, small;
 };
 
 static inline struct scan_args parse_args(int argc, char **argv)
@@ -70,12 +74,27 @@ static inline struct scan_args parse_args(int argc, char **argv)
 	if (argc > 1)
 		args.bits = (uint32_t)strtoul(argv[1], NULL, 10);
 	if (args.bits < 12 || args.bits > 27) {
-		fprintf(stderr, "usage: %s LOG2_PAGES(12..27) [build]\n", argv[0]);
+		fprintf(stderr, "usage: %s LOG2_PAGES(12..27) [build|small]\n",
+			argv[0]);
 		exit(2);
 	}
 	args.nr = 1u << args.bits;
 	args.only_build = argc > 2 && strcmp(argv[2], "build") == 0;
+	args.small = argc > 2 && strcmp(argv[2], "small") == 0;
 	return args;
+}
+
+/* An array of a machine of so many pages: as boot.c makes it, or in small pages. */
+static inline void *scan_alloc(size_t bytes, uint32_t pages, int small)
+{
+	void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (mem == MAP_FAILED)
+		exit(1);
+	if (pages >= HUGE_FROM && !small)
+		madvise(mem, bytes, MADV_HUGEPAGE);
+	return mem;
 }
 
 static inline void print_outcome(const struct outcome *o)

@@ -4,6 +4,7 @@
  * As the kernel has it, with a page as small as ours: 16 bytes, two of its four
  * words links to the neighbours on its list. The next page's record is
  * prefetched as prefetchw_prev_lru_page() does, which is all that a list allows.
+ * Its array has huge pages of the host where the product's has.
  */
 #include "scan.h"
 
@@ -116,9 +117,7 @@ int main(int argc, char **argv)
 	struct outcome o = { 0 };
 	uint32_t nth;
 
-	pages = calloc(args.nr, sizeof(*pages));
-	if (!pages)
-		return 1;
+	pages = scan_alloc(args.nr * sizeof(*pages), args.nr, args.small);
 	build(args.bits);
 	o.cpu_ns = cpu_ns();
 	for (nth = 0; nth < args.nr && !args.only_build; nth++)
