@@ -35,8 +35,9 @@ from memfs.mountpoints import MountError
 from memfs.tree import Dir
 
 if TYPE_CHECKING:
-    from memfs.background import Pump, Revoker
+    from memfs.background import Pump
     from memfs.fuse import Session
+    from memfs.revoker import Revoker
 
 log = logging.getLogger(__name__)
 

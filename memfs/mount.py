@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from memfs.background import Pump, Revoker
+from memfs.background import Pump
 from memfs.files import build_tree, grammar
 from memfs.files.tasks import FIRST_UNSEEN_PID, Process
 from memfs.files.volumes import files_volume, memory_volume
+from memfs.revoker import Revoker
 from memfs.tree import ROOT_CALLER, Caller, Dir, Interrupt, TreeError, Volume
 from memfs.vm import Layout, Machine
 from memfs.vm.errors import VmError, errno_name

@@ -32,7 +32,7 @@ RANKS = (
         "memfs.mount",
         "memfs.background",
         "memfs.callers",
-        "memfs.turns",
+        "memfs.revoker",
         "memfs.turns",
     ),
     ("memfs.handlers",),
@@ -46,7 +46,7 @@ RANKS = (
 # Module: where it may be imported, everywhere else it may not.
 ONLY_IN = {
     "pyfuse3": {"memfs.fuse"},
-    "trio": {"memfs.fuse", "memfs.background", "memfs.daemon"},
+    "trio": {"memfs.fuse", "memfs.background", "memfs.daemon", "memfs.revoker"},
     "memfs.vm._vmcore": {"memfs.vm._ffi"},
     "cffi": {"memfs.csrc.build_ffi"},
 }

@@ -363,7 +363,7 @@ void vm_reclaim_cancel(struct vm *vm, struct vm_reclaim *rc);
 uint32_t vm_lru_list(struct vm *vm, uint32_t zid, uint32_t active, uint32_t max,
 		     uint32_t *pfns);
 
-/* filemap.c: page cache of files and tmpfs */
+/* mapping.c, filemap.c, truncate.c, filesync.c: page cache of files and tmpfs */
 uint32_t vm_mapping_create(struct vm *vm, uint32_t kind);
 int vm_mapping_destroy(struct vm *vm, uint32_t id);
 int vm_mapping_fd(struct vm *vm, uint32_t id, int fd);

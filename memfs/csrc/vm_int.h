@@ -423,13 +423,17 @@ static inline struct mapping *vm_handle_mapping(struct vm *vm, u32 handle)
 	return &vm->mappings[vm->rnodes[handle >> RN_SHIFT].mapping];
 }
 
-/* filemap.c */
+/* mapping.c; what only files of the page cache share is in filemap.h */
 void vm_cache_remove(struct vm *vm, u32 pfn); /* out of its tree; the page stays */
-int vm_find_page(struct vm *vm, struct mapping *m, u32 index, u32 *pfn);
-int vm_shm_to_swap(struct vm *vm, u32 pfn);
-int vm_shm_new_page(struct vm *vm, struct mapping *m, u32 index, u32 *pfn);
 void vm_set_dirty(struct vm *vm, u32 pfn);
 void vm_clear_dirty(struct vm *vm, u32 pfn);
+
+/* filemap.c */
+int vm_find_page(struct vm *vm, struct mapping *m, u32 index, u32 *pfn);
+
+/* shmem.c */
+int vm_shm_to_swap(struct vm *vm, u32 pfn);
+int vm_shm_new_page(struct vm *vm, struct mapping *m, u32 index, u32 *pfn);
 
 /* revoke.c */
 void vm_client_mark(struct vm *vm, u32 pfn, bool young);
@@ -462,6 +466,10 @@ bool vm_dev_room(struct vm *vm, u32 dev, bool write);
 int vm_wait_room(
 	struct vm *vm, u32 dev,
 	bool write); /* VM_DONE or VM_WAIT, moving the clock up to the horizon */
+
+/* pageio.c */
+u32 vm_transfer_bytes(struct vm *vm, struct req *rq); /* 0 or the errno */
+void vm_transfer_end(struct vm *vm, struct req *rq);
 int vm_writepage(struct vm *vm, u32 pfn,
 		 bool reclaim); /* VM_DONE: under writeback; VM_WAIT: queue full */
 

@@ -578,7 +578,7 @@ class Core:
         pfns = ffi.new("uint32_t[]", nr)
         return list(pfns[0 : lib.vm_lru_list(self.vm, zid, active, nr, pfns)])
 
-    # -- filemap.c ---------------------------------------------------------
+    # -- mapping.c, filemap.c, truncate.c, filesync.c ------------------------
 
     def mapping_create(self, kind: int) -> int:
         """A page cache without pages.

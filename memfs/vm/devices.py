@@ -1,6 +1,6 @@
 """The two devices of a machine and what may be set of them.
 
-What they do with it is the core's (disk.c).
+What they do with it is the core's (disk.c, pageio.c).
 """
 
 from __future__ import annotations

@@ -5,11 +5,10 @@ A file's own pages are pagecache.py's.
 
 from __future__ import annotations
 
-import errno
 from typing import TYPE_CHECKING
 
-from memfs.vm.errors import VmError
-from memfs.vm.pagecache import MAX_BYTES, FileOwner, PageFile
+from memfs.vm import cutting
+from memfs.vm.pagecache import FileOwner, PageFile
 
 if TYPE_CHECKING:
     from memfs.vm.machine import Machine
@@ -35,8 +34,7 @@ class Files:
         Raises:
             VmError: ENOMEM, there are too many; EFBIG.
         """
-        if size > MAX_BYTES:
-            raise VmError(errno.EFBIG, f"{owner.label()}: at most {MAX_BYTES} bytes")
+        cutting.check_size(owner, size)
         file = PageFile(self.m, kind, owner, size)
         self._by_id[file.id] = file
         return file

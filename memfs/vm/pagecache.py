@@ -1,12 +1,14 @@
-"""Files of the page cache: reading, writing, read-ahead, truncation.
+"""Files of the page cache: reading, writing, read-ahead, the descriptor.
 
 A :class:`PageFile` is the page cache of one inode of a volume, or of a tmpfs file.
 It knows no name and no host path: the volume that owns it (:class:`FileOwner`)
 gives a descriptor when there is I/O to do and gets it back when all is clean. Who
-may do what to one file at the same time is the volume's to decide.
+may do what to one file at the same time is the volume's to decide. Truncation and
+holes are in cutting.py, write-out in filesync.py, O_DIRECT in directio.py,
+reading what is not in memory in filereading.py.
 
 Source: mm/filemap.c do_generic_mapping_read(), generic_file_aio_write_nolock(),
-mm/truncate.c, 2.6.0.
+2.6.0.
 """
 
 from __future__ import annotations
@@ -16,20 +18,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from memfs.vm import _ffi, directio
+from memfs.vm import _ffi, cutting, directio, filereading, filesync
 from memfs.vm._ffi import MappingStat, check
-from memfs.vm.alloc import BUDGET, SlowPath, drive, settle
+from memfs.vm.alloc import SlowPath, settle
+from memfs.vm.cutting import MAX_BYTES
 from memfs.vm.errors import VmError
+from memfs.vm.filereading import PAGE_SHIFT, pages_of
 from memfs.vm.readahead import ReadAhead
-from memfs.vm.sched import MORE, Io, Op
+from memfs.vm.sched import Op
 
 if TYPE_CHECKING:
     from memfs.vm.machine import Machine
 
-PAGE_SHIFT = 12
 PAGE_SIZE = 1 << PAGE_SHIFT
 CHUNK = 1 << 20  # bytes a call of the core
-MAX_BYTES = 1 << 43  # a page index has 31 bits: slots of the index tell swap apart
 KINDS = {"file": _ffi.KIND_FILE, "shm": _ffi.KIND_SHM}
 
 
@@ -44,11 +46,6 @@ class FileOwner(Protocol):
 
     def label(self) -> str:
         """What reports call the file."""
-
-
-def pages_of(size: int) -> int:
-    """Pages that `size` bytes take."""
-    return (size + PAGE_SIZE - 1) >> PAGE_SHIFT
 
 
 class PageFile:
@@ -67,7 +64,7 @@ class PageFile:
         self.fd = -1
         self._held = False
         self._users = 0
-        self._dropping = False
+        self.dropping = False
         m.core.mapping_size(self.id, size)
 
     def __repr__(self) -> str:
@@ -117,10 +114,10 @@ class PageFile:
         """Give the descriptor back if nothing can need it; True if given back."""
         if not self._held or self._users or self.dead or self.busy:
             return False
-        self._let_go()
+        self.let_go()
         return True
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
         if self._held:
             self._held = False
             self.fd = -1
@@ -168,34 +165,7 @@ class PageFile:
         Raises:
             VmError: EIO or the host's errno of a failed read, ENOMEM.
         """
-        n = min(n, self.size - off)
-        if n <= 0:
-            return bytearray()
-        m = self.m
-        if m.host_limited:
-            self.hold_fd()
-        slow = SlowPath(m)
-        if self.kind == "file":
-            last = (off + n - 1) >> PAGE_SHIFT
-            for first, nr in ra.access(off >> PAGE_SHIFT, last, pages_of(self.size)):
-                yield from self.submit_ahead(first, nr)
-        buf = bytearray(n)
-        pos = 0
-        while True:
-            rc, done = m.core.file_read(self.id, off + pos, buf, pos, client)
-            pos += done
-            if rc == _ffi.DONE:
-                # The file may have become shorter meanwhile.
-                del buf[pos:]
-                return buf
-            check(rc, f"read of {self.owner.label()}")
-            if done:
-                slow.progress()
-            if rc == _ffi.READ and self.kind == "file":
-                index = m.core.needed().index
-                yield from self.submit(index, max(1, ra.window_left(index)), slow)
-            else:
-                yield from settle(m, rc, slow)
+        return filereading.read(self, off, n, ra, client)
 
     def _ask_ahead(self, first: int, last: int, ra: ReadAhead) -> bool:
         # The windows that this access asks for; False: one of them has to wait.
@@ -213,46 +183,13 @@ class PageFile:
         ra.access(first, last, pages_of(self.size))
         return True
 
-    def submit(self, index: int, nr: int, slow: SlowPath) -> Op[None]:
-        """Start reading page `index`, and the absent ones of `nr` pages from there.
-
-        Departure: memory is reclaimed for the first page only. Reclaiming for
-        those ahead could take away the one that is needed, for ever.
-
-        Raises:
-            VmError: ENOMEM, the host's errno, or EIO if this is the second time.
-        """
-        m = self.m
-        slow.reading(self.id, index, bool(m.core.needed().failed))
-        with self.in_use():
-            while True:
-                self.hold_fd()
-                rc, _ = m.core.file_submit_read(self.id, index, 1)
-                m.kick_kswapds()
-                if rc == _ffi.DONE:
-                    break
-                check(rc, f"read of {self.owner.label()}")
-                yield from settle(m, rc, slow)
-            yield from self.submit_ahead(index + 1, nr - 1)
-
     def submit_ahead(self, first: int, nr: int) -> Op[None]:
         """Start reading the absent ones of `nr` pages, as far as memory is free."""
-        m = self.m
-        with self.in_use():
-            while nr > 0:
-                self.hold_fd()
-                rc, _ = m.core.file_submit_read(self.id, first, nr)
-                m.kick_kswapds()
-                if rc != _ffi.WAIT:
-                    return
-                yield Io()
+        return filereading.submit_ahead(self, first, nr)
 
     def fill(self, index: int, slow: SlowPath, ra: ReadAhead | None) -> Op[None]:
         """A task faults on page `index`: read it, and ahead of it."""
-        windows = ra.access(index, index, pages_of(self.size)) if ra else []
-        yield from self.submit(index, 1, slow)
-        for first, nr in windows:
-            yield from self.submit_ahead(first, nr)
+        return filereading.fill(self, index, slow, ra)
 
     # -- writing -------------------------------------------------------------
 
@@ -293,10 +230,7 @@ class PageFile:
         Raises:
             VmError: EFBIG, ENOMEM, EIO or the host's errno, ENOSPC.
         """
-        if off + len(data) > MAX_BYTES:
-            raise VmError(
-                errno.EFBIG, f"{self.owner.label()}: at most {MAX_BYTES} bytes"
-            )
+        cutting.check_size(self.owner, off + len(data))
         view = memoryview(data).cast("B")
         slow = SlowPath(self.m)
         pos = 0
@@ -348,22 +282,7 @@ class PageFile:
         Raises:
             VmError: EFBIG, or what reading the last page back gave.
         """
-        if size > MAX_BYTES:
-            raise VmError(
-                errno.EFBIG, f"{self.owner.label()}: at most {MAX_BYTES} bytes"
-            )
-        m = self.m
-        if size < self.size:
-            self.size = size
-            with self.in_use():
-                self.hold_fd()
-                yield from drive(
-                    m,
-                    lambda: m.core.file_truncate(self.id, size, BUDGET),
-                    what="truncate",
-                )
-        self.size = size
-        m.core.mapping_size(self.id, size)
+        return cutting.truncate(self, size)
 
     def punch(self, off: int, n: int) -> Op[None]:
         """Forget the whole pages of a range; the rest of it reads as zero.
@@ -374,19 +293,7 @@ class PageFile:
         Raises:
             VmError: EFBIG, or what reading a page back from swap gave.
         """
-        m = self.m
-        index = 0
-
-        def step() -> int:
-            nonlocal index
-            rc, index = m.core.file_punch(self.id, off, n, index, BUDGET)
-            return rc
-
-        with self.in_use():
-            if m.host_limited:
-                self.hold_fd()
-            yield from drive(m, step, what="punch")
-        self.settle()
+        return cutting.punch(self, off, n)
 
     def flush(self, off: int, n: int, drop: bool) -> Op[None]:
         """Have the host's file hold a range, and with `drop` nothing else.
@@ -396,16 +303,7 @@ class PageFile:
         Raises:
             VmError: the errno of a failed write-out.
         """
-        first = off >> PAGE_SHIFT
-        nr = pages_of(off + n) - first
-        with self.in_use():
-            while True:
-                rc = self.m.core.file_flush(self.id, first, nr, drop)
-                if rc == _ffi.DONE:
-                    return
-                check(rc, f"write-back of {self.owner.label()}")
-                yield Io()
-                self.raise_error()
+        return filesync.flush(self, off, n, drop)
 
     def direct_read(self, off: int, n: int) -> Op[bytearray]:
         """Read the host's file past the page cache, which `flush` has cleaned.
@@ -431,22 +329,11 @@ class PageFile:
 
     def writeback(self) -> Op[int]:
         """Start write-out of every page that is dirty now; pages started."""
-        if self.kind != "file" or self.dead:
-            return 0
-        total = index = 0
-        while not self.dead:
-            rc, index, done = self.m.core.file_writeback(self.id, index, BUDGET)
-            total += done
-            if rc == _ffi.DONE:
-                break
-            check(rc, f"write-back of {self.owner.label()}")
-            yield Io() if rc == _ffi.WAIT else MORE
-        return total
+        return filesync.writeback(self)
 
     def wait_writeback(self) -> Op[None]:
         """Wait until no page of it is being written."""
-        while not self.dead and self.stat().nr_writeback:
-            yield Io()
+        return filesync.wait_writeback(self)
 
     def fsync(self) -> Op[None]:
         """Write back and wait; a page that was on its way out is written again.
@@ -454,16 +341,7 @@ class PageFile:
         Raises:
             VmError: the errno of a failed transfer, once.
         """
-        for _ in range(2):
-            yield from self.writeback()
-            yield from self.wait_writeback()
-            if self.dead or self.kind != "file" or not self.stat().nr_dirty:
-                break
-        if self.dead:
-            return
-        self.m.writeback.cleaned(self)
-        self.raise_error()
-        self.settle()
+        return filesync.fsync(self)
 
     def raise_error(self) -> None:
         """Report a failed transfer, once.
@@ -471,40 +349,25 @@ class PageFile:
         Raises:
             VmError: its errno.
         """
-        error = self.stat().error
-        if error:
-            self.m.core.mapping_clear_error(self.id)
-            raise VmError(error, f"{self.owner.label()}: a page could not be written")
+        filesync.raise_error(self)
 
     def drop(self) -> Op[None]:
         """Forget every page, dirty or not, and the file; after its last release.
 
         A file that a task still maps goes with its last area.
         """
-        if self.dead or self._dropping:
+        if self.dead or self.dropping:
             return
         if self.stat().nr_vmas:
-            self._dropping = True
+            self.dropping = True
             return
-        yield from self._forget()
+        yield from cutting.forget(self)
 
     def unmapped(self) -> Op[None]:
         """A task's area of the file has gone."""
         if self.dead or self.stat().nr_vmas:
             return
-        if self._dropping:
-            yield from self._forget()
+        if self.dropping:
+            yield from cutting.forget(self)
         else:
             self.settle()
-
-    def _forget(self) -> Op[None]:
-        self._dropping = True
-        m = self.m
-        yield from drive(
-            m, lambda: m.core.file_truncate(self.id, 0, BUDGET), what="drop"
-        )
-        self.size = 0
-        m.files.forget(self)
-        m.core.mapping_destroy(self.id)
-        self.dead = True
-        self._let_go()

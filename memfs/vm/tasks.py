@@ -17,7 +17,8 @@ from memfs.vm import _ffi
 from memfs.vm._ffi import Touch
 from memfs.vm.alloc import BUDGET, drive
 from memfs.vm.errors import VmError
-from memfs.vm.pagecache import PageFile, pages_of
+from memfs.vm.filereading import pages_of
+from memfs.vm.pagecache import PageFile
 from memfs.vm.readahead import ReadAhead
 from memfs.vm.sched import MORE, Op, Park, Until
 

@@ -1,7 +1,9 @@
 /*
  * test_disk_bytes.c - what transfers carry: bytes, errors, a page's new place
  */
-#include "disk.c"
+#include <unistd.h>
+
+#include "pageio.c"
 
 #include "disk_bench.h"
 

@@ -1,0 +1,46 @@
+/*
+ * filemap.h - what the files of the page cache share among themselves
+ *
+ * mapping.c has the mappings and their index, filemap.c reads and writes, shmem.c
+ * is tmpfs and its swap, truncate.c takes pages away, filesync.c brings them to
+ * the disk. What the rest of the core calls is in vm_int.h.
+ */
+#ifndef FILEMAP_H
+#define FILEMAP_H
+
+#include "vm_int.h"
+
+static inline bool mapping_ok(const struct vm *vm, u32 id)
+{
+	return id < vm->nr_mappings && vm->mappings[id].used;
+}
+
+static inline bool is_shm(const struct mapping *m)
+{
+	return m->kind == VM_MAP_SHM;
+}
+
+static inline u32 mapping_id(const struct vm *vm, const struct mapping *m)
+{
+	return (u32)(m - vm->mappings);
+}
+
+/* Name the page that the caller has to wait for, or to read. */
+static inline int need(struct vm *vm, int rc, u32 mapping, u32 index)
+{
+	vm->need.mapping = mapping;
+	vm->need.index = index;
+	vm->need.failed = 0;
+	return rc;
+}
+
+/* mapping.c */
+int vm_cache_new_page(struct vm *vm, struct mapping *m, u32 index, u32 flags,
+		      u32 *pfn); /* memory for a slot and a page: VM_DONE, VM_NOMEM */
+void vm_cache_uncount(struct vm *vm, struct mapping *m,
+		      u32 pfn); /* it leaves its index, which the caller changes */
+
+/* shmem.c */
+int vm_shm_from_swap(struct vm *vm, struct mapping *m, u32 index, u32 slot);
+
+#endif
