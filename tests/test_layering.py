@@ -47,7 +47,7 @@ RANKS = (
 ONLY_IN = {
     "pyfuse3": {"memfs.fuse"},
     "trio": {"memfs.fuse", "memfs.background", "memfs.daemon", "memfs.revoker"},
-    "memfs.vm._vmcore": {"memfs.vm._ffi"},
+    "memfs.vm._vmcore": {"memfs.vm._ffi.lib"},
     "cffi": {"memfs.csrc.build_ffi"},
 }
 

@@ -1,0 +1,12 @@
+"""All calls of the core in one object."""
+
+from __future__ import annotations
+
+from memfs.vm._ffi.devices import DeviceCalls
+from memfs.vm._ffi.files import FileCalls
+from memfs.vm._ffi.tasks import TaskCalls
+from memfs.vm._ffi.zones import ZoneCalls
+
+
+class Core(ZoneCalls, FileCalls, TaskCalls, DeviceCalls):
+    """One machine: every call that the core has."""

@@ -1,0 +1,187 @@
+"""What the core says of its zones, pages, files, tasks and devices."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from memfs.vm._ffi.lib import lib
+
+
+class ZoneItem(IntEnum):
+    """Counters of a zone, in pages: places of ``ZoneStat.item``."""
+
+    NR_FREE = lib.NR_FREE
+    NR_PCP = lib.NR_PCP
+    NR_PAGEVEC = lib.NR_PAGEVEC
+    NR_ACTIVE = lib.NR_ACTIVE
+    NR_INACTIVE = lib.NR_INACTIVE
+    NR_ISOLATED = lib.NR_ISOLATED
+    NR_ACTIVE_ANON = lib.NR_ACTIVE_ANON
+    NR_INACTIVE_ANON = lib.NR_INACTIVE_ANON
+    NR_MLOCKED = lib.NR_MLOCKED
+    NR_FILE = lib.NR_FILE
+    NR_SHMEM = lib.NR_SHMEM
+    NR_ANON = lib.NR_ANON
+    NR_SWAPCACHE = lib.NR_SWAPCACHE
+    NR_MAPPED = lib.NR_MAPPED
+    NR_ANON_MAPPED = lib.NR_ANON_MAPPED
+    NR_DIRTY = lib.NR_DIRTY
+    NR_WRITEBACK = lib.NR_WRITEBACK
+    NR_BUFFERS = lib.NR_BUFFERS
+    NR_LOCKED = lib.NR_LOCKED
+    NR_KERNEL_OTHER = lib.NR_KERNEL_OTHER
+    NR_RADIX = lib.NR_RADIX
+    NR_SHMEMDIR = lib.NR_SHMEMDIR
+    NR_PAGETABLE = lib.NR_PAGETABLE
+    NR_RESERVED = lib.NR_RESERVED
+    NR_CLIENT = lib.NR_CLIENT
+
+
+def _names(prefix: str, nr: int) -> tuple[str, ...]:
+    # The lower-case names of a C enum, by value.
+    values = {getattr(lib, name): name for name in dir(lib) if name.startswith(prefix)}
+    return tuple(values[i].removeprefix(prefix).lower() for i in range(nr))
+
+
+EVENT_NAMES: Final = _names("EV_", lib.NR_EVENTS)
+REASON_NAMES: Final = _names("WHY_", lib.NR_REASONS)
+NR_ITEMS: Final[int] = lib.NR_ZONE_ITEMS
+NUMA_NAMES: Final = (
+    "numa_hit",
+    "numa_miss",
+    "numa_foreign",
+    "interleave_hit",
+    "local_node",
+    "other_node",
+)
+
+
+class ZoneStat(NamedTuple):
+    """One zone at one instant, pages; see struct vm_zone_stat."""
+
+    zid: int
+    nid: int
+    type: int
+    start_pfn: int
+    spanned: int
+    present: int
+    managed: int
+    pages_min: int
+    pages_low: int
+    pages_high: int
+    open: bool
+    all_unreclaimable: bool
+    populated: bool
+    pages_scanned: int
+    item: tuple[int, ...]
+    numa: tuple[int, ...]
+    free_area: tuple[int, ...]
+    pcp_hot_low: int
+    pcp_hot_high: int
+    pcp_cold_low: int
+    pcp_cold_high: int
+    pcp_batch: int
+
+    @property
+    def free(self) -> int:
+        """Pages in the buddy lists."""
+        return self.item[0]
+
+    @property
+    def active(self) -> int:
+        """Pages on the active list."""
+        return self.item[ZoneItem.NR_ACTIVE]
+
+    @property
+    def inactive(self) -> int:
+        """Pages on the inactive list."""
+        return self.item[ZoneItem.NR_INACTIVE]
+
+
+class Need(NamedTuple):
+    """What the last NOMEM, READ or WAIT was about."""
+
+    cls: int
+    order: int
+    mapping: int
+    index: int  # type: ignore[assignment]
+    dev: int
+    failed: int
+
+
+class MappingStat(NamedTuple):
+    """Page cache of one file, pages; `error` is an errno or 0."""
+
+    nrpages: int
+    nr_dirty: int
+    nr_writeback: int
+    nr_locked: int
+    nr_swapped: int
+    nr_vmas: int
+    error: int
+    nr_exceptional: int
+
+
+class MmStat(NamedTuple):
+    """Address space of one task, pages."""
+
+    rss: int
+    anon_rss: int
+    swap: int
+    page_tables: int
+    nr_vmas: int
+    total_vm: int
+    minflt: int
+    majflt: int
+
+
+class DevStat(NamedTuple):
+    """One device: requests and pages so far, and what is in flight."""
+
+    reads: int
+    writes: int
+    read_pages: int
+    write_pages: int
+    merged: int
+    errors: int
+    in_flight: int
+    congested: int
+
+
+class PageInfo(NamedTuple):
+    """One page; see struct vm_page_info."""
+
+    pfn: int
+    zid: int
+    type: int
+    flags: int
+    order: int
+    kind: int
+    mapcount: int
+    extra: int
+    count: int  # type: ignore[assignment]
+    mapping: int
+    index: int  # type: ignore[assignment]
+    swap: int
+    stamp: int
+    mm: int
+    vpn: int
+
+
+class HostStat(NamedTuple):
+    """Host memory behind the pages, frames."""
+
+    resident: int
+    dropped: int
+    spilled: int
+    returned: int
+    limit: int
+
+
+class SwapStat(NamedTuple):
+    """Swap slots, pages."""
+
+    total: int
+    used: int
+    cached: int
