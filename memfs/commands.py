@@ -1,9 +1,10 @@
 """The grammar of ``memhotplug`` and what its commands do: one TABLE.
 
-``COMMAND NUMBER``, ``COMMAND node N`` or ``COMMAND zone Z``: one command a write, at
-most 63 bytes, words apart by one blank, one newline at the end or none. A number is
-written as C writes it: 5, 0x5, 05. Nothing else is taken: what is not a command is
-EINVAL, and the kernel log says what was wrong with it.
+``COMMAND NUMBER``, ``COMMAND node N`` or ``COMMAND zone Z``, behind it for ``remap`` a
+target, ``to N``, and a mode: one command a write, at most 63 bytes, words apart by one
+blank, one newline at the end or none. A number is written as C writes it: 5, 0x5, 05.
+Nothing else is taken: what is not a command is EINVAL, and the kernel log says what was
+wrong with it.
 
 What it is not: it reads no file, knows no FUSE and no trio. ``parse`` is a function
 of the bytes alone; ``start`` makes the operation that somebody else runs.
@@ -33,6 +34,7 @@ MAX_NUMBER = 0xFFFFFFFF  # unsigned long of the machines of 2003 and 2004
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*")
 
 Operation = Generator[Any, None, Any]
+Make = Callable[["Machine", "Command"], Operation]
 
 
 class Command(NamedTuple):
@@ -43,17 +45,20 @@ class Command(NamedTuple):
         number: of a node or of a zone.
         kind: "node" or "zone" if it was said, else "".
         to: the node that pages go to, where it was said.
+        mode: a mode of its row, or "".
     """
 
     verb: str
     number: int
     kind: str = ""
     to: int | None = None
+    mode: str = ""
 
     def __str__(self) -> str:
         kind = f"{self.kind} " if self.kind else ""
         to = "" if self.to is None else f" to {self.to}"
-        return f"{self.verb} {kind}{self.number}{to}"
+        mode = f" {self.mode}" if self.mode else ""
+        return f"{self.verb} {kind}{self.number}{to}{mode}"
 
 
 class Row(NamedTuple):
@@ -63,38 +68,50 @@ class Row(NamedTuple):
         name: the word.
         takes: "node", "zone", or "gate": what the layout's dialect says.
         node, zone: make the operation for a node, for a zone; None: it takes none.
-        to: a target node may be named.
         what, result: for the help and the README.
+        to: a target node may be named.
+        modes: words that may stand at the end.
     """
 
     name: str
     takes: str
-    node: Callable[[Machine, int], Operation] | None
-    zone: Callable[[Machine, int], Operation] | None
+    node: Make | None
+    zone: Make | None
     what: str
     result: str
     to: bool = False
+    modes: tuple[str, ...] = ()
 
 
-def _remap(machine: Machine, zid: int) -> Operation:
-    raise VmError(errno.ENOSYS, "pages cannot be migrated yet; use purge")
+def _inuse(machine: Machine, command: Command) -> Operation:
+    found = yield from machine.inuse(command.number)
+    report(machine, command.number, "in use", found)
 
 
-def _inuse(machine: Machine, zid: int) -> Operation:
-    found = yield from machine.inuse(zid)
-    report(machine, zid, "in use", found)
+def _active(machine: Machine, command: Command) -> Operation:
+    found = yield from machine.active(command.number)
+    report(machine, command.number, "active", found)
 
 
-def _active(machine: Machine, zid: int) -> Operation:
-    found = yield from machine.active(zid)
-    report(machine, zid, "active", found)
+def _remap(machine: Machine, command: Command) -> Operation:
+    if command.mode != "check":
+        wait = command.mode != "nowait"
+        return machine.remap(command.number, command.to, wait)
+    return _remap_check(machine, command)
+
+
+def _remap_check(machine: Machine, command: Command) -> Operation:
+    found = yield from machine.remap_check(command.number, command.to)
+    machine.klog.add(f"{command}: {found.movable} pages would move")
+    for reason, pages in sorted(found.reasons.items()):
+        machine.klog.add(f"  {pages} would not: {reason}")
 
 
 TABLE = (
     Row(
         "plug",
         "node",
-        lambda m, n: m.plug(n),
+        lambda m, c: m.plug(c.number),
         None,
         "the memory of slot N comes, its gate closed; its kswapd starts",
         "EEXIST plugged, ENODEV no such slot, ENOMEM no room for its tables",
@@ -102,16 +119,16 @@ TABLE = (
     Row(
         "enable",
         "gate",
-        lambda m, n: m.enable_node(n),
-        lambda m, z: m.enable_zone(z),
+        lambda m, c: m.enable_node(c.number),
+        lambda m, c: m.enable_zone(c.number),
         "opens the gate: pages are allocated there again",
         "ENODEV; done before is done",
     ),
     Row(
         "disable",
         "gate",
-        lambda m, n: m.disable_node(n),
-        lambda m, z: m.disable_zone(z),
+        lambda m, c: m.disable_node(c.number),
+        lambda m, c: m.disable_zone(c.number),
         "closes the gate: no page is allocated there any more",
         "ENODEV, EPERM not hot-removable; done before is done",
     ),
@@ -119,7 +136,7 @@ TABLE = (
         "purge",
         "zone",
         None,
-        lambda m, z: m.purge(z),
+        lambda m, c: m.purge(c.number),
         "drains, one run of kswapd over the zone's node, drains",
         "0 always (repeat as necessary), ENODEV",
     ),
@@ -128,14 +145,17 @@ TABLE = (
         "zone",
         None,
         _remap,
-        "moves every page of the zone elsewhere",
-        "ENOSYS until pages can be migrated",
+        "moves every page of the zone elsewhere, or to node N; nowait: gives up at "
+        "once what is in use; check: moves nothing, kmsg says what would move",
+        "EBUSY some stayed, ENOMEM no page to move to, EINTR, ENODEV, EINVAL "
+        "the target is the zone's own node, disabled or absent",
         to=True,
+        modes=("check", "nowait"),
     ),
     Row(
         "unplug",
         "node",
-        lambda m, n: m.unplug(n),
+        lambda m, c: m.unplug(c.number),
         None,
         "the memory of node N goes, when every page of it is free",
         "EBUSY a gate is open or pages are in use, ENODEV",
@@ -193,6 +213,7 @@ def _command(words: list[str]) -> Command:
     if kind and getattr(row, kind) is None:
         raise invalid(f"{row.name} takes a {row.takes}, not a {kind}")
     to = None
+    mode = rest.pop() if len(rest) > 1 and rest[-1] in row.modes else ""
     if row.to and len(rest) == 3 and rest[1] == "to":
         to = number(rest[2])
         del rest[1:]
@@ -200,7 +221,7 @@ def _command(words: list[str]) -> Command:
         raise invalid(f"{row.name}: the number is missing")
     if len(rest) > 1:
         raise invalid(f"{row.name}: '{rest[1]}' is too much")
-    return Command(row.name, number(rest[0]), kind, to)
+    return Command(row.name, number(rest[0]), kind, to, mode)
 
 
 def number(text: str) -> int:
@@ -247,7 +268,7 @@ def start(machine: Machine, command: Command) -> Operation:
     slots = machine.nodes if kind == "node" else machine.zones
     if command.number not in slots:
         raise VmError(errno.ENODEV, f"there is no {kind} {command.number}")
-    operation: Operation = make(machine, command.number)
+    operation: Operation = make(machine, command)
     return operation
 
 

@@ -37,6 +37,8 @@ def machine(gate_takes="node", nodes=range(4), zones=(0, 1, 5, 6)):
         (b"enable zone 5\n", Command("enable", 5, "zone")),
         (b"remap 5 to 2", Command("remap", 5, "", 2)),
         (b"remap zone 5 to 0x2\n", Command("remap", 5, "zone", 2)),
+        (b"remap 5 check", Command("remap", 5, "", None, "check")),
+        (b"remap zone 5 to 1 nowait", Command("remap", 5, "zone", 1, "nowait")),
         (b"inuse 4294967295", Command("inuse", 4294967295)),
     ],
 )
@@ -75,6 +77,9 @@ def test_what_is_a_command(data, expected):
         (b"purge node 1", "takes a zone"),
         (b"purge 5 to 1", "too much"),
         (b"remap 5 to", "'to' is too much"),
+        (b"remap 5 check nowait", "'check' is too much"),
+        (b"remap check", "'check' is no number"),
+        (b"purge 5 check", "'check' is too much"),
         (b"remap 5 to x", "'x' is no number"),
         (b"explode 5", "no command 'explode'"),
         (b"Disable 5", "no command 'Disable'"),
@@ -197,14 +202,6 @@ def test_what_is_not_there_is_enodev(text):
         commands.start(machine(), commands.parse(text.encode()))
 
     assert raised.value.errno == errno.ENODEV
-
-
-def test_remap_is_enosys():
-    """Until pages can be migrated."""
-    with pytest.raises(VmError) as raised:
-        commands.start(machine(), commands.parse(b"remap 5"))
-
-    assert raised.value.errno == errno.ENOSYS
 
 
 def test_every_row_of_the_table_does_what_it_takes():

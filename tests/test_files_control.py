@@ -55,7 +55,7 @@ async def test_a_bare_number_may_mean_a_zone(mount):
         ("junk 1\n", errno.EINVAL, "junk 1: no command 'junk'"),
         (b"disable\0 5", errno.EINVAL, "'disable\\x00 5': not printable ASCII"),
         ("x" * 64, errno.EINVAL, "64 bytes, at most 63"),
-        ("remap 5", errno.ENOSYS, "remap 5: pages cannot be migrated yet"),
+        ("remap 9", errno.ENODEV, "remap 9: there is no zone 9 (ENODEV)"),
     ],
 )
 async def test_a_refused_command_says_why(mount, data, code, line):

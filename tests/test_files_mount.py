@@ -212,7 +212,10 @@ def test_a_command_for_a_slot_or_zone_that_is_not_there(mount):
         "plug 1": errno.EEXIST,
         "plug 4": errno.ENODEV,
         "unplug 1": errno.EBUSY,
-        "remap 5": errno.ENOSYS,
+        "remap 7": errno.ENODEV,
+        "remap 5 to 1": errno.EINVAL,
+        "remap 5 to 2": errno.EINVAL,
+        "remap 5 check to 0": errno.EINVAL,
     }
     for words, code in cases.items():
         got, line = refused(mount, "memhotplug", f"{words}\n")

@@ -119,6 +119,30 @@ void vm_frame_freed(struct vm *vm, u32 pfn)
 	vm->nr_idle++;
 }
 
+/* Before a page moves: bytes that were spilled are fetched, which can fail. */
+bool vm_frame_at_hand(struct vm *vm, u32 pfn)
+{
+	return !bit_test(vm->spilled, pfn) || vm_frame(vm, pfn);
+}
+
+static void release(struct vm *vm, u32 first, u32 nr);
+
+/*
+ * The bytes of a page that moves. Those of a clean one may have been dropped, to be
+ * read again: then the frame that it gets must not look as if it had any. Return:
+ * whether there were any to copy.
+ */
+bool vm_frame_move(struct vm *vm, u32 from, u32 to)
+{
+	if (bit_test(vm->resident, from)) {
+		memcpy(vm_frame_new(vm, to), frame_at(vm, from), PAGE_SIZE);
+		return true;
+	}
+	if (bit_test(vm->resident, to))
+		release(vm, to, 1);
+	return false;
+}
+
 /*
  * vm_host_limit - bound the bytes kept in memory
  * @frames:   at most so many resident, 0: no bound

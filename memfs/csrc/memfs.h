@@ -142,6 +142,8 @@ enum vm_event {
 	EV_READAHEAD, /* pages read ahead */
 	EV_CORRUPT,   /* a stamp that was not what had been written: a bug */
 	EV_PGREVOKED, /* pages whose copy in the real kernel was taken away */
+	EV_PGMIGRATE_SUCCESS,
+	EV_PGMIGRATE_FAIL,
 	NR_EVENTS
 };
 
@@ -177,7 +179,8 @@ enum vm_reason {
 	WHY_PCP,
 	WHY_HELD,
 	WHY_HWPOISON,
-	WHY_REVOKING, /* the real kernel gives its copy back first */
+	WHY_REVOKING,  /* the real kernel gives its copy back first */
+	WHY_NO_TARGET, /* no page to move to */
 	NR_REASONS
 };
 
@@ -260,7 +263,38 @@ struct vm_reclaim {
 	uint32_t nr_hold;    /* 1 while there is one */
 	/* out, added to */
 	uint64_t scanned, freed, activated, refilled, deactivated, written, nr_mapped;
-	uint64_t reason[21]; /* enum vm_reason */
+	uint64_t reason[22]; /* enum vm_reason */
+};
+
+enum vm_migrate_flags {
+	VM_MIG_WRITEOUT = 1, /* dirty file pages are written first, as in 2004 */
+	VM_MIG_SWAPSLOT = 2, /* anonymous pages take a swap slot first, as in 2004 */
+	VM_MIG_LAZY = 4,     /* page tables are left to the faults, as in 2004 */
+	VM_MIG_NOWAIT = 8,   /* what refuses is put back at once */
+	VM_MIG_FORCE = 16    /* what a real process maps goes without being asked for */
+};
+
+/* A zone that is being emptied; the caller keeps it between steps. */
+struct vm_migrate {
+	/* in */
+	uint32_t zid;
+	uint32_t flags; /* enum vm_migrate_flags */
+	uint32_t nr_targets;
+	uint32_t target[64]; /* zones to move to, in order */
+	/* state */
+	uint32_t left[2]; /* VM_MIG_NOWAIT: pages of each list not looked at yet */
+	uint32_t nr_hold; /* pages that refused, on no list: */
+	uint32_t hold[100];
+	uint8_t hold_why[100]; /* enum vm_reason */
+	/* out, added to: attempted = moved + gone + failed + nr_hold */
+	uint64_t attempted;
+	uint64_t moved;
+	uint64_t gone;	    /* freed by their users meanwhile */
+	uint64_t failed;    /* put back */
+	uint64_t written;   /* write-outs started: VM_MIG_WRITEOUT */
+	uint64_t slots;	    /* swap slots taken: VM_MIG_SWAPSLOT */
+	uint64_t unmapped;  /* PTEs left to faults: VM_MIG_LAZY */
+	uint64_t reason[22]; /* of failed; enum vm_reason */
 };
 
 /* Pages of a file that the real kernel has to give back. */
@@ -362,6 +396,14 @@ int vm_shrink(struct vm *vm, struct vm_reclaim *rc, uint32_t budget);
 void vm_reclaim_cancel(struct vm *vm, struct vm_reclaim *rc);
 uint32_t vm_lru_list(struct vm *vm, uint32_t zid, uint32_t active, uint32_t max,
 		     uint32_t *pfns);
+
+/* migrate.c: pages move */
+int vm_migrate(struct vm *vm, struct vm_migrate *mig, uint32_t budget);
+int vm_migrate_retry(struct vm *vm, struct vm_migrate *mig);
+void vm_migrate_putback(struct vm *vm, struct vm_migrate *mig);
+int vm_migrate_sweep(struct vm *vm, struct vm_migrate *mig);
+int vm_migrate_check(struct vm *vm, struct vm_migrate *mig, uint32_t *cursor,
+		     uint32_t budget);
 
 /* mapping.c, filemap.c, truncate.c, filesync.c: page cache of files and tmpfs */
 uint32_t vm_mapping_create(struct vm *vm, uint32_t kind);

@@ -147,19 +147,25 @@ static void wake_kswapds(struct vm *vm, const struct zonelist *zl)
 }
 
 /* Steps 1 to 6 of __alloc_pages(); the waiting rest is the caller's. */
-u32 vm_alloc_page(struct vm *vm, u32 cls, u32 order, u32 flags)
+u32 vm_alloc_zonelist(struct vm *vm, const struct zonelist *zl, u32 order, u32 flags)
 {
-	u32 nid = vm->cpu_node[vm->cpu];
-	const struct zonelist *zl = &vm->zonelists[nid * VM_NR_CLASSES + cls];
-	u32 pfn;
+	u32 pfn = alloc_pass(vm, zl, order, flags, MARK_LOW);
 
-	pfn = alloc_pass(vm, zl, order, flags, MARK_LOW);
 	if (pfn != NONE)
 		return pfn;
 	wake_kswapds(vm, zl);
 	pfn = alloc_pass(vm, zl, order, flags, MARK_MIN);
 	if (pfn == NONE && flags & VM_ALLOC_MEMALLOC)
 		pfn = alloc_pass(vm, zl, order, flags, MARK_NONE);
+	return pfn;
+}
+
+u32 vm_alloc_page(struct vm *vm, u32 cls, u32 order, u32 flags)
+{
+	u32 nid = vm->cpu_node[vm->cpu];
+	const struct zonelist *zl = &vm->zonelists[nid * VM_NR_CLASSES + cls];
+	u32 pfn = vm_alloc_zonelist(vm, zl, order, flags);
+
 	if (pfn == NONE) {
 		vm->need.cls = cls;
 		vm->need.order = order;

@@ -166,6 +166,20 @@ u32 vm_rmap_pte(struct vm *vm, const struct page *p, u32 n)
 	return NONE;
 }
 
+/* The page of a chain has moved to pfn. */
+void vm_rmap_move(struct vm *vm, const struct page *p, u32 pfn)
+{
+	u32 used = head_used(&vm->chains[p->rmap]);
+	u32 c, i;
+
+	for (c = p->rmap; c != NONE; c = vm->chains[c].next, used = CHAIN_PTES)
+		for (i = 0; i < used; i++) {
+			u32 *pte = &vm->ptes[vm->chains[c].pte[i]];
+
+			*pte = (*pte & ~PTE_PFN) | pfn;
+		}
+}
+
 static u32 pte_young(struct vm *vm, u32 pte)
 {
 	u32 young = (vm->ptes[pte] & PTE_ACCESSED) != 0;

@@ -376,6 +376,8 @@ u32 vm_area_nr(const struct zone *z, u32 order);
 /* pcp.c */
 u32 vm_alloc_page(struct vm *vm, u32 cls, u32 order,
 		  u32 flags); /* type 0 pages; VM_NO_PFN: vm->need is set */
+u32 vm_alloc_zonelist(struct vm *vm, const struct zonelist *zl, u32 order,
+		      u32 flags); /* the same from given zones; need is not set */
 u32 vm_alloc_user(struct vm *vm, u32 flags);		 /* type VM_T_USER */
 u32 vm_alloc_kernel(struct vm *vm, u32 kind, u32 owner); /* type VM_T_KERNEL */
 void vm_free_kernel(struct vm *vm, u32 pfn);
@@ -451,6 +453,8 @@ int vm_try_to_unmap(struct vm *vm, u32 pfn);
 void vm_pte_clear(struct vm *vm, u32 pte,
 		  u32 value); /* a present PTE becomes value; the page stays */
 void vm_unmap_file_page(struct vm *vm, u32 pfn); /* truncation: every PTE goes */
+void vm_rmap_move(struct vm *vm, const struct page *p,
+		  u32 pfn); /* every PTE of the chain leads to pfn */
 
 /* swap.c */
 u32 vm_swap_alloc(struct vm *vm);	       /* slot or NONE */
@@ -479,6 +483,9 @@ u8 *vm_frame(struct vm *vm,
 u8 *vm_frame_new(struct vm *vm, u32 pfn); /* about to be written whole */
 u8 *vm_frame_zero(struct vm *vm, u32 pfn);
 void vm_frame_freed(struct vm *vm, u32 pfn);
+bool vm_frame_at_hand(struct vm *vm, u32 pfn); /* false: its bytes cannot be had */
+bool vm_frame_move(struct vm *vm, u32 from,
+		   u32 to); /* of a page that is at hand; were there any? */
 void vm_frames_settle(struct vm *vm);
 
 static inline bool bit_test(const u64 *map, u32 n)

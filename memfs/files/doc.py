@@ -113,6 +113,7 @@ def _commands() -> Iterable[Sequence[str]]:
     takes = {"node": "node", "zone": "zone", "gate": "node or zone"}
     for row in commands.TABLE:
         to = " [to N]" if row.to else ""
+        to += f" [{'|'.join(row.modes)}]" if row.modes else ""
         number = {"node": "N", "zone": "Z", "gate": "N"}[row.takes]
         yield f"``{row.name} {number}{to}``", takes[row.takes], row.what, row.result
 

@@ -13,7 +13,8 @@ report for purge.
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from memfs.vm import _ffi, zones
 from memfs.vm._ffi import REASON_NAMES
@@ -31,6 +32,8 @@ from memfs.vm.sched import MORE, Op
 if TYPE_CHECKING:
     from memfs.vm.machine import Machine
     from memfs.vm.zones import Node, Zone
+
+T = TypeVar("T")
 
 WALK = 65536  # pages a step of a walk that only counts
 PAGES_PER_TABLE = 32768  # chosen here: a page of zone tables for 128 MiB
@@ -73,6 +76,15 @@ def find_zone(m: Machine, zid: int) -> Zone:
     if zone is None:
         raise VmError(errno.ENODEV, f"Zone {zid} not plugged")
     return zone
+
+
+def with_zone(m: Machine, zid: int, op: Callable[[Zone], Op[T]]) -> Op[T]:
+    """An operation over a zone that is given by its number.
+
+    Raises:
+        VmError: ENODEV.
+    """
+    return (yield from op(find_zone(m, zid)))
 
 
 def find_slot(m: Machine, nid: int) -> Node:
@@ -157,6 +169,8 @@ def unplug(m: Machine, nid: int) -> Op[None]:
         raise VmError(errno.EBUSY, f"unplug {nid}: {opened} is enabled")
     if node.balancing:
         raise VmError(errno.EBUSY, f"unplug {nid}: reclaim runs on node {nid}")
+    if m.migrating in node.zones:
+        raise VmError(errno.EBUSY, f"unplug {nid}: a remap runs on node {nid}")
     zones.drain(m, node.zones)
     in_use = sum(zone.in_use for zone in node.zones)
     if in_use:

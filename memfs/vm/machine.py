@@ -14,7 +14,7 @@ import tempfile
 from collections import deque
 from typing import Any, NamedTuple, TypeVar
 
-from memfs.vm import _ffi, devices, hotplug, oplog, stats, validate, zones
+from memfs.vm import _ffi, devices, hotplug, migrate, oplog, stats, validate, zones
 from memfs.vm._ffi import Core, ZoneStat
 from memfs.vm.devices import DEVICES, DeviceConf
 from memfs.vm.errors import VmError
@@ -23,6 +23,7 @@ from memfs.vm.hotplug import InUse, PurgeResult
 from memfs.vm.klog import KernelLog
 from memfs.vm.layout import Layout
 from memfs.vm.layoutvalues import PAGE_SIZE
+from memfs.vm.migrate import CheckResult, RemapResult, Ways
 from memfs.vm.oom import OomState
 from memfs.vm.oplog import LAST_OPS, OpRecord
 from memfs.vm.readahead import ReadAhead
@@ -100,6 +101,9 @@ class Machine:
         self.tasks = Tasks(self)
         self.revoke = Revocations(self)
         self.writeback = Writeback(self)
+        self.ways = Ways()
+        # The zone that a remap empties.
+        self.migrating: Zone | None = None
         self.last_ops: deque[OpRecord] = deque(maxlen=LAST_OPS)
         self._bumps = 0
         self._stamps = 0
@@ -282,6 +286,20 @@ class Machine:
     def purge(self, zid: int) -> Op[PurgeResult]:
         """See hotplug.purge()."""
         return self._record(f"purge {zid}", hotplug.purge(self, zid))
+
+    def remap(
+        self, zid: int, to: int | None = None, wait: bool = True
+    ) -> Op[RemapResult]:
+        """See migrate.remap(); ENODEV, there is no zone `zid`."""
+        where = "" if to is None else f" to {to}"
+        op = hotplug.with_zone(
+            self, zid, lambda zone: migrate.remap(self, zone, to, wait)
+        )
+        return self._record(f"remap {zid}{where}", op)
+
+    def remap_check(self, zid: int, to: int | None = None) -> Op[CheckResult]:
+        """How many pages of a zone would move, and why others would not."""
+        return hotplug.with_zone(self, zid, lambda zone: migrate.look(self, zone, to))
 
     def why(self, zid: int) -> Op[dict[str, int]]:
         """Pages of a zone that are not free, by what keeps them."""

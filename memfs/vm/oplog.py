@@ -26,6 +26,7 @@ class OpRecord(NamedTuple):
     result: str
     pages: int
     freed: int
+    moved: int
     left: int
     reasons: dict[str, int]
     started: int
@@ -58,6 +59,7 @@ def make(m: Machine, name: str, result: str, started: int) -> OpRecord:
         result,
         got.get("pages", 0),
         got.get("freed", 0),
+        got.get("moved", 0),
         got.get("left", 0),
         got.get("reasons", {}),
         started,

@@ -323,8 +323,13 @@ def shrink_caches(m: Machine, zones: list[Zone], scan: Scan, priority: int) -> O
     return freed
 
 
-def try_to_free_pages(m: Machine, cls: int) -> Op[int]:
+def try_to_free_pages(m: Machine, cls: int, only: list[Zone] | None = None) -> Op[int]:
     """Direct reclaim: 32 pages for an allocation of class `cls`.
+
+    Args:
+        m: machine.
+        cls: of the zonelist.
+        only: zones to free them in; None: those of the class, by the rule.
 
     Returns:
         Pages freed; 0 when every priority was tried in vain.
@@ -333,7 +338,7 @@ def try_to_free_pages(m: Machine, cls: int) -> Op[int]:
     """
     m.count("allocstall")
     scan = Scan(kswapd=False)
-    zones = direct_zones(m, cls)
+    zones = direct_zones(m, cls) if only is None else only
     for zone in zones:
         zone.temp_priority = DEF_PRIORITY
     freed = 0

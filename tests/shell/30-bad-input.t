@@ -22,7 +22,7 @@ command_is_refused() {
 
 for command in junk 'disable' 'disable x' 'disable 5 6' 'disable 11' 'disable 0' \
 	'purge 3' 'purge 99' 'purge -1' 'plug 1' 'plug 9' 'unplug 1' 'unplug 2' \
-	'enable 2' 'remap 5' 'purge 0x' 'purge 08' 'purge 99999999999999999999' \
+	'enable 2' 'remap 7' 'remap 5 to 1' 'remap 5 to 9' 'remap 5 now' 'purge 0x' 'purge 08' 'purge 99999999999999999999' \
 	'PURGE 5' ' purge 5' 'purge  5' 'node 5' 'purge node 1' 'plug zone 5'; do
 	command_is_refused "$command"
 done

@@ -43,6 +43,14 @@ from memfs.vm._ffi.lib import (
     Rc,
     check,
 )
+from memfs.vm._ffi.migrate import (
+    MIG_FORCE,
+    MIG_LAZY,
+    MIG_NOWAIT,
+    MIG_SWAPSLOT,
+    MIG_WRITEOUT,
+    Migrate,
+)
 from memfs.vm._ffi.records import (
     EVENT_NAMES,
     NR_ITEMS,
@@ -77,6 +85,11 @@ __all__ = [
     "KIND_FILE",
     "KIND_SHM",
     "K_OTHER",
+    "MIG_FORCE",
+    "MIG_LAZY",
+    "MIG_NOWAIT",
+    "MIG_SWAPSLOT",
+    "MIG_WRITEOUT",
     "MORE_RC",
     "NEVER",
     "NOMEM",
@@ -106,6 +119,7 @@ __all__ = [
     "HostStat",
     "Inuse",
     "MappingStat",
+    "Migrate",
     "MmStat",
     "Need",
     "PageInfo",

@@ -1,0 +1,640 @@
+/*
+ * migrate.c - a zone is emptied: its pages move while their users keep running
+ *
+ * A page is looked at first (every reason not to) and then moved by steps that
+ * cannot fail, all within one call: nobody sees it half moved, so that there is
+ * nothing to roll back. The slot of the index and the page tables are changed
+ * in place; dirty and writeback tags belong to the slot and stay.
+ *
+ * The quick pass takes the inactive list, then the active one, from the tail,
+ * until both are empty or 100 pages are on hold: those that refused. The slow one
+ * tries them again, as often as the caller likes, and what still refuses is put
+ * back. With VM_MIG_NOWAIT nothing is held: each page is looked at once.
+ *
+ * The 2004 ways can be chosen: dirty file pages are written first, anonymous
+ * pages take a swap slot, page tables are left to the faults.
+ *
+ * Departure: in 2004 the new page stood in the index, locked, while the old one
+ * lost its references; here a page with references is refused and tried again.
+ *
+ * Models: mm/memhotplug.c remap_onepage(), try_to_remap_pages() of the hot
+ * removal prototype, 2.6.7; mm/migrate.c migrate_page_copy(), 2.6.18.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "migrate.h"
+
+/* Places that are prefetched together, and looked at before the next ones are. */
+#define GROUP 8u
+/* What copying the bytes of a page takes, as pages of the budget (about 1 us). */
+#define COPY_COST 16u
+
+_Static_assert(ARRAY_SIZE(((struct vm_migrate *)0)->reason) >= NR_REASONS,
+	       "a count for each reason");
+_Static_assert(ARRAY_SIZE(((struct vm_migrate *)0)->target) == ZONELIST_MAX,
+	       "as many targets as a zonelist has");
+
+struct run {
+	struct vm *vm;
+	struct vm_migrate *mig;
+	struct zone *zone;
+	struct zonelist targets;
+	u32 copied; /* pages whose bytes had to be copied */
+};
+
+static bool start(struct run *r, struct vm *vm, struct vm_migrate *mig)
+{
+	u32 i;
+
+	if (!zone_ok(vm, mig->zid) || mig->nr_targets > ZONELIST_MAX)
+		return false;
+	r->vm = vm;
+	r->mig = mig;
+	r->zone = &vm->zones[mig->zid];
+	r->copied = 0;
+	r->targets.nr = mig->nr_targets;
+	for (i = 0; i < mig->nr_targets; i++) {
+		if (!zone_ok(vm, mig->target[i]) || mig->target[i] == mig->zid)
+			return false;
+		r->targets.zid[i] = mig->target[i];
+	}
+	vm_frames_settle(vm);
+	return true;
+}
+
+/* ---- prefetch ---- */
+
+static void prefetch_pages(const struct page *pages, const u32 *slot, u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++)
+		if (slot[i] != NONE)
+			prefetchw(&pages[slot[i]]);
+}
+
+/* What has to be changed when a page moves. */
+static void prefetch_behind(struct vm *vm, const u32 *slot, u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		const struct page *p = &vm->pages[slot[i]];
+
+		if (slot[i] == NONE)
+			continue;
+		prefetchw(&vm->stamps[slot[i]]);
+		if (p->flags & RMAP_SINGLE)
+			prefetchw(&vm->ptes[p->rmap]);
+		if (p->flags & PG_CACHED)
+			prefetchw(vm_slot(vm, p->index));
+		else if (p->flags & PG_SWAPCACHE)
+			prefetchw(&vm->swap.cache[p->index]);
+	}
+}
+
+/* The pages that the CPU's list of the first target gives out next. */
+static void prefetch_targets(const struct run *r, u32 nr)
+{
+	const struct vm *vm = r->vm;
+	const struct pcp *pcp;
+	u32 i, pfn;
+
+	if (!r->targets.nr)
+		return;
+	pcp = &vm->zones[r->targets.zid[0]].pcp[vm->cpu * 2 + PCP_HOT];
+	for (i = 0; i < min_t(u32, nr, pcp->count); i++) {
+		pfn = pcp->ring[(pcp->head + PCP_RING - i) % PCP_RING];
+		prefetchw(&vm->pages[pfn]);
+		prefetchw(&vm->stamps[pfn]);
+	}
+}
+
+/*
+ * The next group of places at a list's tail. For each of them a page two batches
+ * ahead is fetched, and what lies behind one that is a batch ahead. Return:
+ * where the group ends.
+ */
+static u32 next_group(const struct run *r, const struct lru *lru, u32 nr)
+{
+	struct vm *vm = r->vm;
+	const struct seg *seg = &vm->segs[lru->tail];
+	const u32 *slot;
+	u32 n;
+
+	nr = min_t(u32, nr, min_t(u32, seg->hi - seg->lo, GROUP));
+	if (vm->conf.prefetch) {
+		n = nr;
+		slot = ring_span(vm, lru, 2 * vm->batch, &n);
+		prefetch_pages(vm->pages, slot, n);
+		n = nr;
+		slot = ring_span(vm, lru, vm->batch, &n);
+		prefetch_behind(vm, slot, n);
+		prefetch_targets(r, nr);
+	}
+	return seg->lo + nr;
+}
+
+/* ---- the ways of 2004 ---- */
+
+static bool is_file(const struct page *p)
+{
+	return (p->flags & (PG_CACHED | PG_SWAPBACKED)) == PG_CACHED;
+}
+
+/* The dirty bits of page tables become the page's. */
+static void gather_dirty(struct vm *vm, u32 pfn)
+{
+	const struct page *p = &vm->pages[pfn];
+	u32 n, pte;
+
+	for (n = 0; (pte = vm_rmap_pte(vm, p, n)) != NONE; n++) {
+		if (!(vm->ptes[pte] & PTE_DIRTY))
+			continue;
+		vm->ptes[pte] &= ~PTE_DIRTY;
+		vm_set_dirty(vm, pfn);
+	}
+}
+
+/* A dirty file page is written; it can move when it has been. */
+static enum vm_reason write_out(const struct run *r, u32 pfn)
+{
+	struct vm *vm = r->vm;
+
+	gather_dirty(vm, pfn);
+	if (!(vm->pages[pfn].flags & PG_DIRTY))
+		return WHY_NONE;
+	if (vm_writepage(vm, pfn, false))
+		return WHY_CONGESTED;
+	r->mig->written++;
+	return WHY_WRITEBACK;
+}
+
+static bool swap_full(const struct vm *vm)
+{
+	return vm->swap.nr <= 1 || vm->swap.used >= vm->swap.nr - 1;
+}
+
+static bool needs_slot(const struct run *r, const struct page *p)
+{
+	return r->mig->flags & VM_MIG_SWAPSLOT && p->flags & PG_ANON &&
+	       !(p->flags & PG_SWAPCACHE);
+}
+
+static void take_slot(const struct run *r, u32 pfn)
+{
+	struct vm *vm = r->vm;
+
+	vm_swap_cache_add(vm, pfn, vm_swap_alloc(vm));
+	vm->pages[pfn].flags |= PG_DIRTY | PG_UPTODATE;
+	r->mig->slots++;
+}
+
+static bool pte_locked(struct vm *vm, u32 pte)
+{
+	return vm->vmas[vm->ptbs[pte >> PTB_SHIFT].vma].flags & VM_VMA_LOCKED;
+}
+
+static void leave_to_fault(struct vm *vm, u32 pfn, u32 pte)
+{
+	const struct page *p = &vm->pages[pfn];
+	u32 value = PTE_NONE;
+
+	if (p->flags & PG_SWAPCACHE) {
+		vm->swap.map[p->index]++;
+		vm->mms[vm->vmas[vm->ptbs[pte >> PTB_SHIFT].vma].mm].swap++;
+		value = PTE_SWAP | p->index;
+	}
+	vm_pte_clear(vm, pte, value);
+}
+
+/*
+ * Every page table forgets the page, but those of areas locked in memory, which
+ * 2004 filled in again. A page that a fault could not find keeps them all.
+ */
+static void unmap_lazily(const struct run *r, u32 pfn)
+{
+	struct vm *vm = r->vm;
+	const struct page *p = &vm->pages[pfn];
+	u32 n = 0, pte;
+
+	while (page_cached(p) && (pte = vm_rmap_pte(vm, p, n)) != NONE) {
+		if (pte_locked(vm, pte)) {
+			n++;
+			continue;
+		}
+		leave_to_fault(vm, pfn, pte);
+		r->mig->unmapped++;
+	}
+}
+
+/* ---- one page ---- */
+
+enum outcome { MOVED, GONE, REFUSED, NO_TARGET };
+
+static enum outcome refuse(enum vm_reason *why, enum vm_reason reason)
+{
+	*why = reason;
+	return REFUSED;
+}
+
+/* A real process has it mapped: it is asked for, once. */
+static enum vm_reason ask_back(const struct run *r, u32 pfn)
+{
+	if (r->mig->flags & VM_MIG_FORCE)
+		return WHY_NONE;
+	if (r->mig->flags & VM_MIG_NOWAIT)
+		return WHY_MAPPED;
+	vm_client_ask(r->vm, pfn);
+	return WHY_REVOKING;
+}
+
+/* Every reason that the page itself does not tell; some of them begin something. */
+static enum vm_reason prepare(const struct run *r, u32 pfn)
+{
+	const struct page *p = &r->vm->pages[pfn];
+	enum vm_reason why;
+
+	if (p->flags & PG_CLIENTMAPPED) {
+		why = ask_back(r, pfn);
+		if (why)
+			return why;
+	}
+	if (r->mig->flags & VM_MIG_WRITEOUT && is_file(p)) {
+		why = write_out(r, pfn);
+		if (why)
+			return why;
+	}
+	if (needs_slot(r, p) && swap_full(r->vm))
+		return WHY_NO_SWAP;
+	return p->flags & PG_ANON || vm_frame_at_hand(r->vm, pfn) ? WHY_NONE :
+								    WHY_IO_ERROR;
+}
+
+/*
+ * Whether anybody has a use for it. A page that was held when its last user went may
+ * be in the swap cache still, for a slot that nobody wants.
+ */
+static bool wanted(const struct vm *vm, const struct page *p)
+{
+	if (p->flags & PG_SWAPCACHE && !page_mapped(p))
+		return vm->swap.map[p->index] != 0;
+	return page_cached(p) || page_mapped(p);
+}
+
+/*
+ * Try one page that is on no list. Moved, its place is at the head of the same list
+ * of the new zone; the old page still has its flags.
+ */
+static inline enum outcome try_page(struct run *r, u32 old, u32 held,
+				    enum vm_reason *why)
+{
+	const u32 slow = VM_MIG_WRITEOUT | VM_MIG_SWAPSLOT | VM_MIG_LAZY;
+	struct vm *vm = r->vm;
+	const struct page *p = &vm->pages[old];
+	enum vm_reason reason = vm_move_blocked(p, held);
+	struct zone *to;
+	u32 new;
+
+	if (reason)
+		return refuse(why, reason);
+	if (!wanted(vm, p))
+		return GONE;
+	reason = prepare(r, old);
+	if (reason)
+		return refuse(why, reason);
+	new = vm_alloc_zonelist(vm, &r->targets, 0, 0);
+	if (new == NONE)
+		return NO_TARGET;
+	if (r->mig->flags & slow) {
+		if (needs_slot(r, p))
+			take_slot(r, old);
+		if (r->mig->flags & VM_MIG_LAZY)
+			unmap_lazily(r, old);
+	}
+	to = page_zone(vm, new);
+	r->copied += vm_move_page(vm, r->zone, to, old, new);
+	vm_lru_add(vm, to, new, (p->flags & PG_ACTIVE) != 0);
+	return MOVED;
+}
+
+/* ---- pages on hold ---- */
+
+static void count_on(struct zone *z, const struct page *p, u32 one)
+{
+	const u32 active = p->flags & PG_ACTIVE;
+
+	z->item[active ? NR_ACTIVE : NR_INACTIVE] += one;
+	if (p->flags & PG_SWAPBACKED)
+		z->item[active ? NR_ACTIVE_ANON : NR_INACTIVE_ANON] += one;
+}
+
+static void hold(struct run *r, u32 pfn, enum vm_reason why)
+{
+	struct page *p = &r->vm->pages[pfn];
+	struct vm_migrate *mig = r->mig;
+
+	count_on(r->zone, p, (u32)-1);
+	r->zone->item[NR_ISOLATED]++;
+	p->flags = ((p->flags & ~(u32)PG_LRU) | PG_ISOLATED) + EXTRA_ONE;
+	mig->hold[mig->nr_hold] = pfn;
+	mig->hold_why[mig->nr_hold++] = (u8)why;
+}
+
+static void unhold(struct run *r, u32 pfn)
+{
+	struct page *p = &r->vm->pages[pfn];
+
+	p->flags = (p->flags & ~(u32)PG_ISOLATED) - EXTRA_ONE;
+	r->zone->item[NR_ISOLATED]--;
+}
+
+static void count_failed(struct run *r, enum vm_reason why)
+{
+	r->mig->failed++;
+	r->mig->reason[why]++;
+	r->vm->event[EV_PGMIGRATE_FAIL]++;
+}
+
+/* Nobody has a use for a page that is on no list and in no hold any more. */
+static void let_go(struct run *r, u32 pfn)
+{
+	struct page *p = &r->vm->pages[pfn];
+
+	p->flags &= ~(u32)(PG_LRU | PG_ACTIVE);
+	if (p->flags & PG_SWAPCACHE)
+		vm_swap_cache_del(r->vm, pfn);
+	vm_put_page(r->vm, pfn, true);
+	r->mig->gone++;
+}
+
+/* To the head of the list that it was taken from. */
+static void putback(struct run *r, u32 pfn, enum vm_reason why)
+{
+	struct page *p = &r->vm->pages[pfn];
+	u32 active = (p->flags & PG_ACTIVE) != 0;
+
+	unhold(r, pfn);
+	if (!page_extra(p) && !wanted(r->vm, p)) {
+		let_go(r, pfn);
+		return;
+	}
+	vm_lru_add(r->vm, r->zone, pfn, active);
+	count_failed(r, why);
+}
+
+/* ---- the quick pass ---- */
+
+/* What was taken off a ring and refuses: on hold, or back at once. */
+static void keep(struct run *r, u32 pfn, u32 active, enum outcome out,
+		 enum vm_reason why)
+{
+	if (out == GONE) {
+		count_on(r->zone, &r->vm->pages[pfn], (u32)-1);
+		let_go(r, pfn);
+		return;
+	}
+	if (!(r->mig->flags & VM_MIG_NOWAIT)) {
+		hold(r, pfn, why);
+		return;
+	}
+	ring_push(r->vm, &r->zone->lru[active], pfn);
+	count_failed(r, why);
+}
+
+static void leave_list(struct run *r, u32 pfn)
+{
+	struct page *p = &r->vm->pages[pfn];
+
+	count_on(r->zone, p, (u32)-1);
+	vm_free_page_in(r->vm, r->zone, pfn, true);
+}
+
+/* Whether places *at to end are still the next ones. */
+static bool group_stays(struct vm *vm, const struct lru *lru, u32 s, u32 at, u32 end)
+{
+	return lru->tail == s && vm->segs[s].lo == at && vm->segs[s].hi >= end;
+}
+
+static bool hold_full(const struct vm_migrate *mig)
+{
+	return mig->nr_hold == ARRAY_SIZE(mig->hold);
+}
+
+/*
+ * Up to nr pages of the tail's next group. Pages that have moved leave the ring
+ * together; for one that refuses it is brought up to date first. Return: pages
+ * taken; *nomem: the next one has nowhere to go.
+ */
+static u32 move_group(struct run *r, u32 active, u32 nr, bool *nomem)
+{
+	struct vm *vm = r->vm;
+	struct lru *lru = &r->zone->lru[active];
+	const u32 s = lru->tail;
+	const u32 *slot = vm->segs[s].slot;
+	u32 at = vm->segs[s].lo, end = next_group(r, lru, nr);
+	enum vm_reason why = WHY_NONE;
+	enum outcome out;
+	u32 n = 0, taken = 0;
+
+	while (at < end) {
+		u32 pfn = slot[at++];
+
+		if (pfn == NONE)
+			continue;
+		out = try_page(r, pfn, 0, &why);
+		if (out == MOVED) {
+			leave_list(r, pfn);
+			taken++;
+			continue;
+		}
+		if (out == NO_TARGET) {
+			*nomem = true;
+			at--;
+			break;
+		}
+		ring_taken(vm, lru, at, taken + 1);
+		r->mig->moved += taken;
+		n += taken + 1;
+		taken = 0;
+		keep(r, pfn, active, out, why);
+		if (hold_full(r->mig) || !group_stays(vm, lru, s, at, end))
+			return n;
+	}
+	ring_taken(vm, lru, at, taken);
+	r->mig->moved += taken;
+	return n + taken;
+}
+
+static u32 list_left(const struct run *r, u32 active)
+{
+	u32 nr = r->zone->lru[active].nr;
+
+	if (r->mig->flags & VM_MIG_NOWAIT)
+		return min_t(u32, nr, r->mig->left[active]);
+	return nr;
+}
+
+static void count_taken(struct run *r, u32 active, u32 nr, u64 moved)
+{
+	struct vm_migrate *mig = r->mig;
+
+	mig->attempted += nr;
+	mig->left[active] -= min_t(u32, nr, mig->left[active]);
+	r->vm->event[EV_PGMIGRATE_SUCCESS] += mig->moved - moved;
+}
+
+/*
+ * vm_migrate - move pages off a zone's lists: inactive first, then active
+ * @mig:    zid, flags, targets; counts are added to
+ * @budget: pages in this call
+ *
+ * Return: VM_DONE (the lists are empty, or all on them was looked at, or the
+ * hold is full), VM_MORE, VM_NOMEM (no page to move to), -ENODEV, -EINVAL.
+ */
+int vm_migrate(struct vm *vm, struct vm_migrate *mig, uint32_t budget)
+{
+	bool nomem = false;
+	struct run r;
+
+	if (!zone_ok(vm, mig->zid))
+		return -ENODEV;
+	if (!start(&r, vm, mig))
+		return -EINVAL;
+	while (budget && !nomem) {
+		u32 active = list_left(&r, LRU_INACTIVE) ? LRU_INACTIVE : LRU_ACTIVE;
+		u32 left = list_left(&r, active), n;
+		u64 moved = mig->moved;
+
+		if (!left || hold_full(mig))
+			return VM_DONE;
+		n = move_group(&r, active, min_t(u32, left, budget), &nomem);
+		count_taken(&r, active, n, moved);
+		n += r.copied * COPY_COST;
+		r.copied = 0;
+		budget -= min_t(u32, n, budget);
+	}
+	return nomem ? VM_NOMEM : VM_MORE;
+}
+
+/*
+ * vm_migrate_sweep - from now on look at every page on the lists once
+ *
+ * Return: pages to look at, or -ENODEV.
+ */
+int vm_migrate_sweep(struct vm *vm, struct vm_migrate *mig)
+{
+	u32 i;
+
+	if (!zone_ok(vm, mig->zid))
+		return -ENODEV;
+	mig->flags |= VM_MIG_NOWAIT;
+	for (i = 0; i < 2; i++)
+		mig->left[i] = vm->zones[mig->zid].lru[i].nr;
+	return (int)(mig->left[0] + mig->left[1]);
+}
+
+/* ---- the slow pass ---- */
+
+static void end_hold(struct run *r, u32 pfn, enum outcome out)
+{
+	if (out == GONE) {
+		let_go(r, pfn);
+		return;
+	}
+	r->mig->moved++;
+	r->vm->event[EV_PGMIGRATE_SUCCESS]++;
+	vm_free_page_in(r->vm, r->zone, pfn, true);
+}
+
+/*
+ * vm_migrate_retry - try the pages on hold once more
+ *
+ * Return: VM_DONE (none is left), VM_WAIT (some refuse), VM_NOMEM, -ENODEV, -EINVAL.
+ */
+int vm_migrate_retry(struct vm *vm, struct vm_migrate *mig)
+{
+	u32 i, kept = 0;
+	bool nomem = false;
+	struct run r;
+
+	if (!zone_ok(vm, mig->zid))
+		return -ENODEV;
+	if (!start(&r, vm, mig))
+		return -EINVAL;
+	for (i = 0; i < mig->nr_hold; i++) {
+		enum vm_reason why = (enum vm_reason)mig->hold_why[i];
+		u32 pfn = mig->hold[i];
+		enum outcome out = nomem ? NO_TARGET : try_page(&r, pfn, 1, &why);
+
+		if (out == MOVED || out == GONE) {
+			unhold(&r, pfn);
+			end_hold(&r, pfn, out);
+			continue;
+		}
+		nomem |= out == NO_TARGET;
+		mig->hold[kept] = pfn;
+		mig->hold_why[kept++] = (u8)(out == NO_TARGET ? WHY_NO_TARGET : why);
+	}
+	mig->nr_hold = kept;
+	return nomem ? VM_NOMEM : kept ? VM_WAIT : VM_DONE;
+}
+
+/* The pages on hold go back where they were taken from, each with its reason. */
+void vm_migrate_putback(struct vm *vm, struct vm_migrate *mig)
+{
+	struct run r = { .vm = vm, .mig = mig };
+	u32 i;
+
+	if (!zone_ok(vm, mig->zid))
+		return;
+	r.zone = &vm->zones[mig->zid];
+	for (i = 0; i < mig->nr_hold; i++)
+		putback(&r, mig->hold[i], (enum vm_reason)mig->hold_why[i]);
+	mig->nr_hold = 0;
+}
+
+/* ---- looking only ---- */
+
+/* Whether and why not, of any page that is not free. */
+static void check_page(const struct run *r, u32 pfn)
+{
+	const struct page *p = &r->vm->pages[pfn];
+	u32 type = page_type(p);
+	enum vm_reason why;
+
+	if (type != VM_T_USER && type != VM_T_KERNEL && type != VM_T_HWPOISON)
+		return;
+	why = vm_move_blocked(p, (p->flags & PG_PAGEVEC) != 0);
+	if (p->flags & PG_ISOLATED)
+		why = WHY_HELD;
+	if (!why && needs_slot(r, p) && swap_full(r->vm))
+		why = WHY_NO_SWAP;
+	r->mig->attempted++;
+	r->mig->moved += why == WHY_NONE;
+	r->mig->failed += why != WHY_NONE;
+	if (why)
+		r->mig->reason[why]++;
+}
+
+/*
+ * vm_migrate_check - how many pages would move, and why the others would not
+ * @mig:    as for vm_migrate(); `moved` counts pages that would
+ * @cursor: 0 to begin
+ * @budget: pages in this call
+ *
+ * Nothing is changed. Return: VM_DONE, VM_MORE, -ENODEV.
+ */
+int vm_migrate_check(struct vm *vm, struct vm_migrate *mig, uint32_t *cursor,
+		     uint32_t budget)
+{
+	struct run r = { .vm = vm, .mig = mig };
+
+	if (!zone_ok(vm, mig->zid))
+		return -ENODEV;
+	r.zone = &vm->zones[mig->zid];
+	for (; budget && *cursor < r.zone->managed; budget--, ++*cursor)
+		check_page(&r, r.zone->start + *cursor);
+	return *cursor < r.zone->managed ? VM_MORE : VM_DONE;
+}

@@ -1,0 +1,88 @@
+/*
+ * migrate.h - what everything that moves pages shares
+ *
+ * vm_move_blocked() says why a page cannot move now and changes nothing;
+ * vm_move_page() moves it and cannot fail. Between the two nobody else runs.
+ */
+#ifndef MIGRATE_H
+#define MIGRATE_H
+
+#include "lru_ring.h"
+
+/*
+ * Why a page of a user cannot move now. @held: references that are the caller's
+ * own, 1 for a page on hold.
+ */
+static inline enum vm_reason vm_move_blocked(const struct page *p, u32 held)
+{
+	const u32 busy = TYPE_MASK | PG_LOCKED | PG_WRITEBACK | EXTRA_MASK;
+
+	if ((p->flags & busy) == (VM_T_USER | held << EXTRA_SHIFT))
+		return WHY_NONE;
+	switch (page_type(p)) {
+	case VM_T_USER:
+		break;
+	case VM_T_KERNEL:
+		return WHY_KERNEL;
+	case VM_T_HWPOISON:
+		return WHY_HWPOISON;
+	default:
+		return WHY_HELD;
+	}
+	if (p->flags & PG_LOCKED)
+		return WHY_LOCKED;
+	return p->flags & PG_WRITEBACK ? WHY_WRITEBACK : WHY_PINNED;
+}
+
+static inline void vm_move_item(struct zone *from, struct zone *to, u32 item, u32 nr)
+{
+	from->item[item] -= nr;
+	to->item[item] += nr;
+}
+
+/* What the zones count of a page, but for the lists. */
+static inline void vm_move_counts(struct zone *from, struct zone *to, u32 flags)
+{
+	const u32 cached = (flags & PG_CACHED) != 0, anon = (flags & PG_ANON) != 0;
+	const u32 backed = (flags & PG_SWAPBACKED) != 0;
+	const u32 mapped = (flags & RMAP_MASK) != RMAP_NONE;
+
+	vm_move_item(from, to, NR_FILE, cached);
+	vm_move_item(from, to, NR_SHMEM, cached & backed);
+	vm_move_item(from, to, NR_ANON, anon);
+	vm_move_item(from, to, NR_SWAPCACHE, (flags & PG_SWAPCACHE) != 0);
+	vm_move_item(from, to, anon ? NR_ANON_MAPPED : NR_MAPPED, mapped);
+	vm_move_item(from, to, NR_DIRTY, cached & ~backed & ((flags & PG_DIRTY) != 0));
+	vm_move_item(from, to, NR_BUFFERS, (flags & PG_PRIVATE) != 0);
+	vm_move_item(from, to, NR_MLOCKED, (flags & PG_MLOCKED) != 0);
+	vm_move_item(from, to, NR_CLIENT, (flags & PG_CLIENTMAPPED) != 0);
+}
+
+/*
+ * Everything that is known of a page is known of @new from now on: contents,
+ * flags, place in the index with its tags, page tables. The new page is on no list
+ * yet; the old one is nobody's, but keeps its flags for the caller to undo.
+ * Return: whether bytes were copied.
+ */
+static inline bool vm_move_page(struct vm *vm, struct zone *from, struct zone *to,
+				u32 old, u32 new)
+{
+	struct page *p = &vm->pages[old], *n = &vm->pages[new];
+	const u32 own = PG_ISOLATED | PG_LRU | EXTRA_MASK;
+	const u32 flags = p->flags;
+
+	vm_move_counts(from, to, flags);
+	*n = (struct page){ flags & ~own, 0, p->rmap, p->index };
+	vm->stamps[new] = vm->stamps[old];
+	if (flags & PG_CACHED)
+		*vm_slot(vm, p->index) = new + 1;
+	else if (flags & PG_SWAPCACHE)
+		vm->swap.cache[p->index] = new + 1;
+	if (flags & RMAP_CHAIN)
+		vm_rmap_move(vm, n, new);
+	else if (flags & RMAP_SINGLE)
+		vm->ptes[p->rmap] = (vm->ptes[p->rmap] & ~PTE_PFN) | new;
+	return !(flags & PG_ANON) && vm_frame_move(vm, old, new);
+}
+
+#endif
