@@ -14,6 +14,7 @@ from memfs.vm import stats
 from memfs.vm._ffi import DevStat, HostStat, SwapStat, ZoneItem, ZoneStat
 from memfs.vm.errors import Cancelled, VmError
 from memfs.vm.klog import KernelLog
+from memfs.vm.migrate import Ways
 from memfs.vm.rules import Rules
 from memfs.vm.sched import MORE, Scheduler
 from memfs.vm.tasks import TaskStat
@@ -121,6 +122,7 @@ class FakeMachine:
         conf = {"latency_ns": 10**6, "bandwidth": 10**9, "requests": 128}
         self.disk = SimpleNamespace(**conf, readahead=131072)
         self.swap_disk = SimpleNamespace(**conf, readahead=131072)
+        self.ways = Ways()
         self.last_ops = deque(maxlen=16)
         self.tasks = FakeTasks()
         self.revoke = SimpleNamespace(outstanding=0, hook=None)
@@ -158,6 +160,13 @@ class FakeMachine:
     def set_device(self, device, **values):
         target = self.disk if device == "disk" else self.swap_disk
         vars(target).update(values)
+
+    def set_ways(self, /, **changes):
+        self.ways = self.ways.changed(**changes)
+
+    def compact(self, nid):
+        yield MORE
+        self.done.append(f"compact {nid}")
 
     def validate(self):
         yield MORE

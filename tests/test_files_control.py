@@ -127,6 +127,28 @@ async def test_a_mistake_in_one_key_changes_none(mount):
     assert text_of(mount, "control/disk") == before
 
 
+async def test_the_ways_of_a_migration_are_read_and_written(mount):
+    """What is not named stays; what there is not is EINVAL and changes nothing."""
+    first = "dirty=carry\nanon=direct\nmaps=restore\n"
+    assert text_of(mount, "control/migration") == first
+    await write(mount, "control/migration", "maps=lazy dirty=writeout\n")
+    assert mount.machine.ways.maps == "lazy"
+    for junk in ("dirty=carry maps=never", "self=1 dirty=carry", "anon="):
+        code, _ = await refused(mount, "control/migration", junk)
+        assert code == errno.EINVAL
+    assert mount.machine.ways.dirty == "writeout"
+    await write(mount, "control/migration", first)
+    assert text_of(mount, "control/migration") == first
+
+
+async def test_a_write_to_compact_defragments_its_node(mount):
+    """Whatever is written, as in Linux."""
+    await write(mount, "node1/compact", "1\n")
+    await write(mount, "node0/compact", "please")
+
+    assert mount.machine.done == ["compact 1", "compact 0"]
+
+
 async def test_a_manual_clock_is_moved():
     """By a time, or to a time; it never goes back."""
     mount = fake_mount(clock="manual")

@@ -141,3 +141,40 @@ void vm_buddy_free(struct vm *vm, struct zone *z, u32 pfn, u32 order)
 	}
 	area_push(vm, z, pfn, order);
 }
+
+/* Virgin blocks from `first` on become ordinary ones, the highest last. */
+static void end_virginity(struct vm *vm, struct zone *z, u32 first)
+{
+	while (z->virgin > first)
+		area_push(vm, z, z->start + (--z->virgin << TOP), TOP);
+}
+
+/* The free block that a free page is in: its order. */
+static u32 block_of(struct vm *vm, struct zone *z, u32 pfn)
+{
+	u32 order;
+
+	if (pfn - z->start < z->virgin << TOP)
+		end_virginity(vm, z, (pfn - z->start) >> TOP);
+	for (order = 0; order < TOP; order++)
+		if (vm->pages[pfn & ~((1u << order) - 1)].flags ==
+		    (VM_T_BUDDY | order << EXTRA_SHIFT))
+			break;
+	return order;
+}
+
+/* Take one free page; the rest of its block stays free. */
+void vm_buddy_take(struct vm *vm, struct zone *z, u32 pfn)
+{
+	u32 order = block_of(vm, z, pfn);
+	u32 head = pfn & ~((1u << order) - 1);
+
+	area_remove(vm, z, head, order);
+	while (order--) {
+		u32 upper = head + (1u << order);
+
+		area_push(vm, z, pfn < upper ? upper : head, order);
+		head = pfn < upper ? head : upper;
+	}
+	z->item[NR_FREE]--;
+}

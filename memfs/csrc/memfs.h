@@ -144,6 +144,8 @@ enum vm_event {
 	EV_PGREVOKED, /* pages whose copy in the real kernel was taken away */
 	EV_PGMIGRATE_SUCCESS,
 	EV_PGMIGRATE_FAIL,
+	EV_COMPACT_MIGRATE_SCANNED,
+	EV_COMPACT_FREE_SCANNED,
 	NR_EVENTS
 };
 
@@ -297,6 +299,20 @@ struct vm_migrate {
 	uint64_t reason[22]; /* of failed; enum vm_reason */
 };
 
+/* A zone that is defragmented; the caller keeps it between steps. */
+struct vm_compact {
+	/* in */
+	uint32_t zid;
+	uint32_t order; /* a block of it is enough; VM_MAX_ORDER: go to the end */
+	/* state */
+	uint32_t running;
+	uint32_t migrate_pfn; /* pages below were looked at */
+	uint32_t free_pfn;    /* no page from here on is free */
+	/* out, added to */
+	uint64_t migrate_scanned, free_scanned, moved, failed;
+	uint64_t reason[22]; /* of failed; enum vm_reason */
+};
+
 /* Pages of a file that the real kernel has to give back. */
 struct vm_revoke {
 	uint32_t mapping, index, nr;
@@ -404,6 +420,9 @@ void vm_migrate_putback(struct vm *vm, struct vm_migrate *mig);
 int vm_migrate_sweep(struct vm *vm, struct vm_migrate *mig);
 int vm_migrate_check(struct vm *vm, struct vm_migrate *mig, uint32_t *cursor,
 		     uint32_t budget);
+
+/* compact.c: free pages become large blocks */
+int vm_compact(struct vm *vm, struct vm_compact *c, uint32_t budget);
 
 /* mapping.c, filemap.c, truncate.c, filesync.c: page cache of files and tmpfs */
 uint32_t vm_mapping_create(struct vm *vm, uint32_t kind);

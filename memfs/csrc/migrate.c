@@ -27,13 +27,12 @@
 
 /* Places that are prefetched together, and looked at before the next ones are. */
 #define GROUP 8u
-/* What copying the bytes of a page takes, as pages of the budget (about 1 us). */
-#define COPY_COST 16u
 
 _Static_assert(ARRAY_SIZE(((struct vm_migrate *)0)->reason) >= NR_REASONS,
 	       "a count for each reason");
-_Static_assert(ARRAY_SIZE(((struct vm_migrate *)0)->target) == ZONELIST_MAX,
-	       "as many targets as a zonelist has");
+#define TARGETS ARRAY_SIZE(((struct vm_migrate *)0)->target)
+
+_Static_assert(TARGETS <= ZONELIST_MAX, "targets are a zonelist");
 
 struct run {
 	struct vm *vm;
@@ -47,12 +46,9 @@ static bool start(struct run *r, struct vm *vm, struct vm_migrate *mig)
 {
 	u32 i;
 
-	if (!zone_ok(vm, mig->zid) || mig->nr_targets > ZONELIST_MAX)
+	if (!zone_ok(vm, mig->zid) || mig->nr_targets > TARGETS)
 		return false;
-	r->vm = vm;
-	r->mig = mig;
-	r->zone = &vm->zones[mig->zid];
-	r->copied = 0;
+	*r = (struct run){ .vm = vm, .mig = mig, .zone = &vm->zones[mig->zid] };
 	r->targets.nr = mig->nr_targets;
 	for (i = 0; i < mig->nr_targets; i++) {
 		if (!zone_ok(vm, mig->target[i]) || mig->target[i] == mig->zid)
@@ -105,7 +101,7 @@ static void prefetch_targets(const struct run *r, u32 nr)
 		return;
 	pcp = &vm->zones[r->targets.zid[0]].pcp[vm->cpu * 2 + PCP_HOT];
 	for (i = 0; i < min_t(u32, nr, pcp->count); i++) {
-		pfn = pcp->ring[(pcp->head + PCP_RING - i) % PCP_RING];
+		pfn = pcp_peek(pcp, i);
 		prefetchw(&vm->pages[pfn]);
 		prefetchw(&vm->stamps[pfn]);
 	}

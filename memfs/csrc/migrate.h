@@ -9,6 +9,9 @@
 
 #include "lru_ring.h"
 
+/* What copying the bytes of a page takes, as pages of the budget (about 1 us). */
+#define COPY_COST 16u
+
 /*
  * Why a page of a user cannot move now. @held: references that are the caller's
  * own, 1 for a page on hold.

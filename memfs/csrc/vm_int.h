@@ -120,6 +120,12 @@ struct pcp {
 
 enum { PCP_HOT = 0, PCP_COLD = 1 };
 
+/* The n-th page that the list gives out from now on; n < count. */
+static inline u32 pcp_peek(const struct pcp *pcp, u32 n)
+{
+	return pcp->ring[(pcp->head + PCP_RING - n) % PCP_RING];
+}
+
 struct pagevec {
 	u32 nr;
 	u32 pfn[PAGEVEC];
@@ -372,6 +378,8 @@ void vm_buddy_init(struct vm *vm, struct zone *z);
 u32 vm_rmqueue(struct vm *vm, struct zone *z, u32 order);
 void vm_buddy_free(struct vm *vm, struct zone *z, u32 pfn, u32 order);
 u32 vm_area_nr(const struct zone *z, u32 order);
+void vm_buddy_take(struct vm *vm, struct zone *z,
+		   u32 pfn); /* this page out of the free block that it is in */
 
 /* pcp.c */
 u32 vm_alloc_page(struct vm *vm, u32 cls, u32 order,

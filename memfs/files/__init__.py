@@ -21,6 +21,7 @@ from memfs.files import (
     kmsg,
     memhotplug,
     meminfo,
+    migration,
     node,
     status,
     swaps,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 Render = Callable[["Mount"], str]
 RenderNode = Callable[["Mount", int], str]
 StoreRow = Callable[["Mount", bytes, "Caller", "Interrupt"], Awaitable[None]]
+StoreAt = Callable[["Mount", int, bytes, "Caller", "Interrupt"], Awaitable[None]]
 Version = Callable[["Mount"], object]
 
 NODE_DIR = "nodeN"
@@ -56,7 +58,8 @@ class Row(NamedTuple):
         unit: of its numbers.
         what: for the documentation.
         render, render_node: give its text; None: there is nothing to read.
-        store: carries out one write; None: read-only.
+        store, store_at: carry out one write, the latter for a row of ``nodeN/``;
+            neither: read-only.
         version: changes when the text may; None: it is rendered at every open.
         holds: a command may hold its writer for long.
         make: for the one file whose descriptors mean something of their own.
@@ -69,6 +72,7 @@ class Row(NamedTuple):
     render: Render | None = None
     render_node: RenderNode | None = None
     store: StoreRow | None = None
+    store_at: StoreAt | None = None
     version: Version | None = machine_version
     holds: bool = False
     make: Callable[[Mount, Row], Node] | None = None
@@ -78,7 +82,8 @@ class Row(NamedTuple):
         """text, control or process."""
         if self.make is not None:
             return "process"
-        return "text" if self.store is None else "control"
+        stores = self.store is not None or self.store_at is not None
+        return "control" if stores else "text"
 
 
 TABLE = (
@@ -125,6 +130,15 @@ TABLE = (
         render_node=zoneinfo.render_node,
     ),
     Row(
+        "nodeN/compact",
+        0o200,
+        "",
+        "any write defragments the node's zones; returns when it is done",
+        store_at=migration.store_compact,
+        version=None,
+        holds=True,
+    ),
+    Row(
         "kmsg",
         0o444,
         "text",
@@ -169,6 +183,16 @@ TABLE = (
         version=None,
     ),
     Row(
+        "control/migration",
+        0o644,
+        "",
+        "how remap moves pages: dirty=carry|writeout, anon=direct|swapslot, "
+        "maps=restore|lazy; the second of each is the way of 2004",
+        migration.render,
+        store=migration.store,
+        version=None,
+    ),
+    Row(
         "control/cancel",
         0o200,
         "",
@@ -206,11 +230,23 @@ def node_of(mount: Mount, row: Row, nid: int | None = None) -> Node:
     if row.render is not None or row.render_node is not None:
         render = _bytes(mount, row, nid)
     version = None if row.version is None else _bound(row.version, mount)
-    if row.store is None:
+    if row.kind == "text":
         assert render is not None
         return TextFile(render, row.mode, version)
-    store = mount.told(row.path, row.store)
+    store = mount.told(_path(row, nid), _store(row, nid))
     return ControlFile(render, store, row.mode, version, fresh_inode=row.holds)
+
+
+def _path(row: Row, nid: int | None) -> str:
+    return row.path.replace(NODE_DIR, f"node{nid}")
+
+
+def _store(row: Row, nid: int | None) -> Callable[..., Awaitable[None]]:
+    if row.store_at is None or nid is None:
+        assert row.store is not None
+        return row.store
+    store_at, number = row.store_at, nid
+    return lambda mount, *args: store_at(mount, number, *args)
 
 
 def _bytes(mount: Mount, row: Row, nid: int | None) -> Callable[[], bytes]:

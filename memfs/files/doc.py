@@ -13,6 +13,7 @@ from pathlib import Path
 from memfs import commands
 from memfs.files import TABLE, clock, disk, taskgrammar
 from memfs.files.grammar import Key
+from memfs.vm import WAYS
 
 PAGE = Path(__file__).parents[2] / "docs" / "files.rst"
 
@@ -124,6 +125,15 @@ def _keys() -> Iterable[Sequence[str]]:
     yield "``control/clock``", "``mode``", "wall, manual", "which clock it is"
     for key in clock.KEYS:
         yield "``control/clock``", *_key(key)
+    for name, ways in WAYS.items():
+        yield "``control/migration``", f"``{name}``", ", ".join(ways), _WAYS[name]
+
+
+_WAYS = {
+    "dirty": "dirty file pages move dirty, or are written first",
+    "anon": "anonymous pages move as they are, or take a swap slot first",
+    "maps": "page tables follow the page, or are left to the faults",
+}
 
 
 def _key(key: Key) -> Sequence[str]:

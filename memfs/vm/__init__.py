@@ -14,11 +14,13 @@ The names below are the interface; the modules are inside.
 from __future__ import annotations
 
 from memfs.vm._ffi import EVENT_NAMES, REASON_NAMES, ZoneItem, ZoneStat
+from memfs.vm.compact import CompactResult
 from memfs.vm.devices import DeviceConf
 from memfs.vm.errors import Cancelled, LayoutError, VmError
 from memfs.vm.hotplug import InUse, PurgeResult
 from memfs.vm.layout import Layout
 from memfs.vm.machine import Machine, Target
+from memfs.vm.migrate import WAYS, CheckResult, RemapResult, Ways
 from memfs.vm.oplog import OpRecord
 from memfs.vm.pagecache import FileOwner, PageFile
 from memfs.vm.readahead import ReadAhead
@@ -34,7 +36,10 @@ __all__ = [
     "REASON_NAMES",
     "RULES",
     "S0_CHANGES",
+    "WAYS",
     "Cancelled",
+    "CheckResult",
+    "CompactResult",
     "DeviceConf",
     "FileOwner",
     "InUse",
@@ -50,6 +55,7 @@ __all__ = [
     "Park",
     "PurgeResult",
     "ReadAhead",
+    "RemapResult",
     "Rules",
     "Scheduler",
     "Snapshot",
@@ -59,6 +65,7 @@ __all__ = [
     "TaskStat",
     "Until",
     "VmError",
+    "Ways",
     "Zone",
     "ZoneItem",
     "ZoneStat",

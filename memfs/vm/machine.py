@@ -14,8 +14,19 @@ import tempfile
 from collections import deque
 from typing import Any, NamedTuple, TypeVar
 
-from memfs.vm import _ffi, devices, hotplug, migrate, oplog, stats, validate, zones
+from memfs.vm import (
+    _ffi,
+    compact,
+    devices,
+    hotplug,
+    migrate,
+    oplog,
+    stats,
+    validate,
+    zones,
+)
 from memfs.vm._ffi import Core, ZoneStat
+from memfs.vm.compact import CompactResult
 from memfs.vm.devices import DEVICES, DeviceConf
 from memfs.vm.errors import VmError
 from memfs.vm.filetable import Files
@@ -35,7 +46,14 @@ from memfs.vm.writeback import Writeback
 from memfs.vm.zones import Node, Zone
 
 # Counters of this side; the core has the others.
-POLICY_EVENTS = ("pageoutrun", "allocstall", "oom_kill")
+POLICY_EVENTS = (
+    "pageoutrun",
+    "allocstall",
+    "oom_kill",
+    "compact_stall",
+    "compact_fail",
+    "compact_success",
+)
 MASK = (1 << 64) - 1
 
 T = TypeVar("T")
@@ -297,9 +315,27 @@ class Machine:
         )
         return self._record(f"remap {zid}{where}", op)
 
+    def set_ways(self, /, **changes: str) -> None:
+        """Choose how pages move from the next remap on; see migrate.Ways.
+
+        Raises:
+            VmError: EINVAL, nothing was changed.
+        """
+        self.ways = self.ways.changed(**changes)
+        self.bump()
+
     def remap_check(self, zid: int, to: int | None = None) -> Op[CheckResult]:
         """How many pages of a zone would move, and why others would not."""
         return hotplug.with_zone(self, zid, lambda zone: migrate.look(self, zone, to))
+
+    def compact(self, nid: int | None = None) -> Op[CompactResult]:
+        """Defragment a node, or with None the whole machine; see compact.py.
+
+        Raises:
+            VmError: ENODEV, node `nid` is not plugged.
+        """
+        what = "" if nid is None else f" {nid}"
+        return self._record(f"compact{what}", compact.compact(self, nid))
 
     def why(self, zid: int) -> Op[dict[str, int]]:
         """Pages of a zone that are not free, by what keeps them."""

@@ -63,7 +63,7 @@ class Ways:
     anon: str = "direct"
     maps: str = "restore"
 
-    def changed(self, **changes: str) -> Ways:
+    def changed(self, /, **changes: str) -> Ways:
         """A copy with some ways changed.
 
         Raises:
@@ -71,7 +71,9 @@ class Ways:
         """
         for key, way in changes.items():
             if key not in WAYS:
-                raise VmError(errno.EINVAL, f"no key '{key}'; {', '.join(WAYS)}")
+                raise VmError(
+                    errno.EINVAL, f"no key {key!a}; there are {', '.join(WAYS)}"
+                )
             if way not in WAYS[key]:
                 raise VmError(errno.EINVAL, f"{key} is {' or '.join(WAYS[key])}")
         return replace(self, **changes)

@@ -221,3 +221,122 @@ def test_a_remap_that_does_not_wait_gives_up_at_once(machine, host_file):
     assert caught.value.name == "EBUSY"
     assert machine.now == now
     assert machine.zones[6].in_use == writing
+
+
+# -- the ways of 2004 ------------------------------------------------------------------
+
+
+def test_the_ways_are_chosen_by_name(machine):
+    """What is not named stays; what there is not is EINVAL and changes nothing."""
+    machine.set_ways(dirty="writeout", maps="lazy")
+    assert (machine.ways.dirty, machine.ways.anon, machine.ways.maps) == (
+        "writeout",
+        "direct",
+        "lazy",
+    )
+    for bad in ({"dirty": "drop"}, {"colour": "red"}, {"anon": "swapslot", "maps": ""}):
+        with pytest.raises(VmError, match="colour|anon|maps|carry"):
+            machine.set_ways(**bad)
+    assert machine.ways.anon == "direct"
+
+
+def hog(m, mib):
+    """A task that has touched its memory once."""
+    task = m.tasks.create("hog", 1)
+    area = task.mmap_anon(mib * MIB)
+    m.sched.run(task.touch(area, passes=1))
+    return task, area
+
+
+@pytest.mark.parametrize("way", ["carry", "writeout"])
+def test_dirty_pages_are_carried_or_written(machine, host_file, way):
+    """0 writes, or at least one for each page that was dirty."""
+    machine.set_ways(dirty=way)
+    file = machine.files.create("file", host_file())
+    data = pattern(8 * MIB)
+    write(machine, file, 0, data)
+    machine.sched.run(machine.disable_node(1))
+    dirty = file.stat().nr_dirty
+    result, events = counted(machine, machine.remap(6))
+
+    assert result.left == 0
+    wanted = 0 if way == "carry" else dirty
+    assert result.written == wanted
+    assert file.stat().nr_dirty == dirty - wanted
+    assert events["pgpgout"] == 4 * wanted
+    assert read(machine, file) == data
+
+
+@pytest.mark.parametrize("way", ["direct", "swapslot"])
+def test_anonymous_pages_take_a_slot_or_none(machine, way):
+    """One each in 2004, and nothing is written to it."""
+    machine.set_ways(anon=way)
+    task, area = hog(machine, 8)
+    machine.sched.run(machine.disable_node(1))
+    result, events = counted(machine, machine.remap(6))
+
+    assert (result.moved, result.left) == (2048, 0)
+    wanted = 0 if way == "direct" else 2048
+    assert result.slots == wanted
+    assert machine.snapshot().swap.used == wanted
+    assert events["pswpout"] == 0
+    machine.sched.run(task.touch(area, passes=1))
+
+
+def test_anonymous_pages_stay_in_2004_when_swap_is_full(machine):
+    """And move today: swap is no part of it."""
+    with small(swap="1M") as m:
+        m.set_ways(anon="swapslot")
+        hog(m, 6)
+        m.sched.run(m.disable_node(1))
+        with pytest.raises(VmError, match="no_swap") as caught:
+            m.sched.run(m.remap(6))
+        assert caught.value.name == "EBUSY"
+        slots = m.snapshot().swap
+        assert slots.used == slots.total
+        m.set_ways(anon="direct")
+        assert m.sched.run(m.remap(6)).left == 0
+        assert_valid(m)
+
+
+@pytest.mark.parametrize("kind", ["anon", "shared", "private", "tmpfs"])
+@pytest.mark.parametrize("way", ["restore", "lazy"])
+def test_page_tables_follow_or_are_left_to_faults(machine, host_file, kind, way):
+    """0 faults afterwards, or one for each page touched."""
+    machine.set_ways(maps=way, anon="swapslot" if kind == "anon" else "direct")
+    pages = 1024
+    if kind == "anon":
+        task, area = hog(machine, 4)
+    else:
+        volume = "shm" if kind == "tmpfs" else "file"
+        file = machine.files.create(volume, host_file())
+        write(machine, file, 0, pattern(4 * MIB))
+        task = machine.tasks.create("mapper", 1)
+        area = task.mmap_file(file, 4 * MIB, shared=kind != "private")
+        machine.sched.run(task.touch(area, write=False, passes=1))
+    machine.sched.run(machine.disable_node(1))
+    result = machine.sched.run(machine.remap(6))
+    assert result.left == 0
+    assert result.unmapped == (pages if way == "lazy" else 0)
+    _, events = counted(machine, task.touch(area, write=False, passes=1))
+
+    assert events["pgfault"] == (pages if way == "lazy" else 0)
+    assert events["pgmajfault"] == 0
+    assert_valid(machine)
+
+
+def test_sharing_is_kept(machine, host_file):
+    """A page that several tasks map is one page afterwards, in all their tables."""
+    file = machine.files.create("file", host_file())
+    write(machine, file, 0, pattern(MIB))
+    tasks = [machine.tasks.create("mapper", pid) for pid in range(1, 21)]
+    areas = [task.mmap_file(file, MIB, shared=True, write=True) for task in tasks]
+    for task, area in zip(tasks, areas, strict=True):
+        machine.sched.run(task.touch(area, write=True, passes=1))
+    machine.sched.run(machine.disable_node(1))
+    result, _ = counted(machine, machine.remap(6))
+    assert (result.moved, result.left) == (256, 0)
+    for task, area in zip(tasks, areas, strict=True):
+        _, events = counted(machine, task.touch(area, passes=1))
+        assert events["pgfault"] == 0
+    assert_valid(machine)

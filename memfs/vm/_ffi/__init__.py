@@ -44,11 +44,13 @@ from memfs.vm._ffi.lib import (
     check,
 )
 from memfs.vm._ffi.migrate import (
+    MAX_ORDER,
     MIG_FORCE,
     MIG_LAZY,
     MIG_NOWAIT,
     MIG_SWAPSLOT,
     MIG_WRITEOUT,
+    Compact,
     Migrate,
 )
 from memfs.vm._ffi.records import (
@@ -85,6 +87,7 @@ __all__ = [
     "KIND_FILE",
     "KIND_SHM",
     "K_OTHER",
+    "MAX_ORDER",
     "MIG_FORCE",
     "MIG_LAZY",
     "MIG_NOWAIT",
@@ -114,6 +117,7 @@ __all__ = [
     "VMA_SHARED",
     "VMA_WRITE",
     "WAIT",
+    "Compact",
     "Core",
     "DevStat",
     "HostStat",

@@ -1,4 +1,4 @@
-"""Migration of a zone's pages: migrate.c."""
+"""Migration of a zone's pages, and its defragmentation: migrate.c, compact.c."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ MIG_SWAPSLOT: Final[int] = lib.VM_MIG_SWAPSLOT
 MIG_LAZY: Final[int] = lib.VM_MIG_LAZY
 MIG_NOWAIT: Final[int] = lib.VM_MIG_NOWAIT
 MIG_FORCE: Final[int] = lib.VM_MIG_FORCE
+MAX_ORDER: Final[int] = lib.VM_MAX_ORDER
+
+
+def named(reasons: Sequence[int]) -> dict[str, int]:
+    """The counts that are not 0, by reason."""
+    counts = zip(REASON_NAMES, reasons, strict=False)
+    return {name: nr for name, nr in counts if nr}
 
 
 class Migrate:
@@ -115,6 +122,31 @@ class Migrate:
 
     def reasons(self) -> dict[str, int]:
         """Why pages were put back, how often."""
-        counts = self._mig.reason[0 : len(REASON_NAMES)]
-        names = zip(REASON_NAMES, counts, strict=True)
-        return {name: nr for name, nr in names if nr}
+        return named(self._mig.reason)
+
+
+class Compact:
+    """One defragmentation of a zone. `order`: a block of it is enough."""
+
+    def __init__(self, core: Handle, zid: int, order: int = MAX_ORDER) -> None:
+        self._core = core
+        self._compact = ffi.new("struct vm_compact *", {"zid": zid, "order": order})
+
+    def step(self, budget: int) -> int:
+        """A step. Returns: return code."""
+        rc: int = lib.vm_compact(self._core.vm, self._compact, budget)
+        return rc
+
+    @property
+    def moved(self) -> int:
+        """Pages moved so far."""
+        return int(self._compact.moved)
+
+    @property
+    def scanned(self) -> int:
+        """Pages that the scanner for pages to move has looked at."""
+        return int(self._compact.migrate_scanned)
+
+    def reasons(self) -> dict[str, int]:
+        """Why pages were passed over, how often."""
+        return named(self._compact.reason)
