@@ -22,6 +22,8 @@ SHIM = "fuse_shim.c"
 # These come after the flags that Python itself was built with, NDEBUG and -fwrapv
 # (signed overflow wraps) among them; the sanitizers take both back.
 CFLAGS = ["-std=gnu11", "-O2", "-Wall", "-Wextra"]
+# The core is small functions in files of one concept: they become one at the end.
+LTO = ["-flto=auto"]
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 SANITIZE_CFLAGS = [
     *SANITIZE,
@@ -42,12 +44,12 @@ def sanitizing() -> bool:
 
 def compile_args() -> list[str]:
     """Compiler flags for every object of the project."""
-    return CFLAGS + (SANITIZE_CFLAGS if sanitizing() else [])
+    return CFLAGS + (SANITIZE_CFLAGS if sanitizing() else LTO)
 
 
 def link_args() -> list[str]:
     """Linker flags for every object of the project."""
-    return SANITIZE if sanitizing() else []
+    return SANITIZE if sanitizing() else LTO
 
 
 def declarations(header: str) -> str:

@@ -56,6 +56,11 @@ static u32 fifo_pop(struct vm *vm, struct fifo *f)
 
 /* ---- merging ---- */
 
+/*
+ * Requests that have not begun are found by where they end; of two with one
+ * place in the table the later has it. The one that was made or grew last, which
+ * most pages are added to, stands beside the table.
+ */
 static u32 *hash_end(struct dev *d, bool write, u32 mapping, u32 end)
 {
 	u64 h = vm_mix((u64)mapping << 32 | end);
@@ -63,30 +68,56 @@ static u32 *hash_end(struct dev *d, bool write, u32 mapping, u32 end)
 	return &d->hash[write][h & (REQ_HASH - 1)];
 }
 
-static void hash_del(struct dev *d, const struct req *rq, u32 r)
+static u32 *hash_place(struct dev *d, const struct req *rq)
 {
-	u32 *place = hash_end(d, rq->write, rq->mapping, rq->index + rq->nr);
+	return hash_end(d, rq->write, rq->mapping, rq->index + rq->nr);
+}
 
+static void set_last(struct vm *vm, struct dev *d, bool write, u32 r)
+{
+	const u32 before = d->last[write];
+
+	if (before)
+		*hash_place(d, &vm->reqs[before - 1]) = before;
+	d->last[write] = r + 1;
+}
+
+/* A request begins: nothing is added to it any more. */
+static void merge_end(struct dev *d, const struct req *rq, u32 r)
+{
+	u32 *place;
+
+	if (d->last[rq->write] == r + 1) {
+		d->last[rq->write] = 0;
+		return;
+	}
+	place = hash_place(d, rq);
 	if (*place == r + 1)
 		*place = 0;
 }
 
-static bool merge(struct vm *vm, struct dev *d, bool write, u32 mapping, u32 index,
-		  u32 pfn)
+static inline bool may_grow(const struct dev *d, const struct req *rq, u32 mapping,
+			    u32 index)
 {
-	u32 *place = hash_end(d, write, mapping, index);
-	struct req *rq;
-	u32 r = *place;
+	return rq->mapping == mapping && rq->index + rq->nr == index &&
+	       rq->nr < d->conf.merge_pages;
+}
 
-	if (!r--)
-		return false;
-	rq = &vm->reqs[r];
-	if (rq->mapping != mapping || rq->index + rq->nr != index ||
-	    rq->nr >= d->conf.merge_pages)
-		return false;
-	*place = 0;
-	rq->pfn[rq->nr++] = pfn;
-	*hash_end(d, write, mapping, index + 1) = r + 1;
+static inline bool merge(struct vm *vm, struct dev *d, bool write, u32 mapping,
+			 u32 index, u32 pfn)
+{
+	u32 r = d->last[write];
+	u32 *place;
+
+	if (!r || !may_grow(d, &vm->reqs[r - 1], mapping, index)) {
+		place = hash_end(d, write, mapping, index);
+		r = *place;
+		if (!r || !may_grow(d, &vm->reqs[r - 1], mapping, index))
+			return false;
+		*place = 0;
+		set_last(vm, d, write, r - 1);
+	}
+	vm->reqs[r - 1].pfn[vm->reqs[r - 1].nr++] = pfn;
 	d->stat.merged++;
 	return true;
 }
@@ -149,7 +180,7 @@ int vm_submit(struct vm *vm, u32 dev, bool write, u32 mapping, u32 index, u32 pf
 	rq->mapping = mapping;
 	rq->index = index;
 	rq->pfn[0] = pfn;
-	*hash_end(d, write, mapping, index + 1) = (u32)(rq - vm->reqs) + 1;
+	set_last(vm, d, write, (u32)(rq - vm->reqs));
 	return VM_DONE;
 }
 
@@ -236,7 +267,7 @@ static void begin(struct vm *vm, struct dev *d)
 	u32 r = fifo_pop(vm, &d->queued);
 	struct req *rq = &vm->reqs[r];
 
-	hash_del(d, rq, r);
+	merge_end(d, rq, r);
 	rq->error = vm_transfer_bytes(vm, rq);
 	account(vm, d, rq);
 	d->busy_until = at + (u64)rq->nr * PAGE_SIZE * NSEC / d->conf.bandwidth;
@@ -254,43 +285,53 @@ uint64_t vm_now(struct vm *vm)
 	return vm->now;
 }
 
-uint64_t vm_next_event(struct vm *vm)
-{
-	u64 next = UINT64_MAX;
-	u32 i;
+/* What happens next: a device begins a request, or has done one. */
+struct event {
+	u64 at; /* UINT64_MAX: nothing will */
+	struct dev *dev;
+	bool ends;
+};
 
-	for (i = 0; i < VM_NR_DEVS; i++) {
-		next = min_t(u64, next, start_time(vm, &vm->dev[i]));
-		next = min_t(u64, next, due_time(vm, &vm->dev[i]));
-	}
-	return next;
+static inline void sooner(struct event *e, u64 at, struct dev *d, bool ends)
+{
+	if (at < e->at)
+		*e = (struct event){ at, d, ends };
 }
 
 /* Of two events of one instant the completion is first, then device 0. */
-static void one_event(struct vm *vm, u64 at)
+static inline struct event next_event(struct vm *vm)
 {
+	struct event e = { UINT64_MAX, NULL, false };
 	u32 i;
 
-	vm->now = max_t(u64, vm->now, at);
 	for (i = 0; i < VM_NR_DEVS; i++)
-		if (due_time(vm, &vm->dev[i]) <= at) {
-			complete(vm, fifo_pop(vm, &vm->dev[i].started));
-			return;
-		}
+		sooner(&e, due_time(vm, &vm->dev[i]), &vm->dev[i], true);
 	for (i = 0; i < VM_NR_DEVS; i++)
-		if (start_time(vm, &vm->dev[i]) <= at) {
-			begin(vm, &vm->dev[i]);
-			return;
-		}
+		sooner(&e, start_time(vm, &vm->dev[i]), &vm->dev[i], false);
+	return e;
+}
+
+uint64_t vm_next_event(struct vm *vm)
+{
+	return next_event(vm).at;
+}
+
+static inline void do_event(struct vm *vm, const struct event *e)
+{
+	vm->now = max_t(u64, vm->now, e->at);
+	if (e->ends)
+		complete(vm, fifo_pop(vm, &e->dev->started));
+	else
+		begin(vm, e->dev);
 }
 
 /* Move the clock, doing what falls due; returns completions since boot. */
 uint64_t vm_advance(struct vm *vm, uint64_t to)
 {
-	u64 next;
+	struct event e;
 
-	while ((next = vm_next_event(vm)) <= to && next != UINT64_MAX)
-		one_event(vm, next);
+	for (e = next_event(vm); e.dev && e.at <= to; e = next_event(vm))
+		do_event(vm, &e);
 	vm->now = max_t(u64, vm->now, to);
 	vm_frames_settle(vm);
 	return vm->completions;
@@ -309,13 +350,13 @@ uint64_t vm_completions(struct vm *vm)
 int vm_wait_room(struct vm *vm, u32 dev, bool write)
 {
 	while (vm->dev[dev].full[write]) {
-		u64 next = vm_next_event(vm);
+		const struct event e = next_event(vm);
 
-		if (next > vm->horizon) {
+		if (!e.dev || e.at > vm->horizon) {
 			vm->need.dev = dev;
 			return VM_WAIT;
 		}
-		one_event(vm, next);
+		do_event(vm, &e);
 	}
 	return VM_DONE;
 }

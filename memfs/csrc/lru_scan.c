@@ -46,7 +46,8 @@ static void prefetch_behind(struct vm *vm, const u32 *slot, u32 nr)
 			prefetchw(&vm->ptes[p->rmap]);
 			continue;
 		}
-		prefetchw(&vm->stamps[slot[i]]);
+		if (p->flags & PG_ANON)
+			prefetchw(&vm->stamps[slot[i]]);
 		if (p->flags & PG_CACHED)
 			prefetchw(vm_slot(vm, p->index));
 		else if (p->flags & PG_SWAPCACHE)

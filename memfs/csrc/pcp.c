@@ -16,8 +16,8 @@ static inline void pcp_push_head(struct vm *vm, struct pcp *pcp, u32 pfn, u32 wh
 	pcp->head = (pcp->head + 1) % PCP_RING;
 	pcp->ring[pcp->head] = pfn;
 	pcp->count++;
-	vm->pages[pfn].flags = VM_T_PCP;
-	vm->pages[pfn].pos = which << 16 | pcp->head;
+	vm->pages[pfn] =
+		(struct page){ .flags = VM_T_PCP, .pos = which << 16 | pcp->head };
 }
 
 static void pcp_push_tail(struct vm *vm, struct pcp *pcp, u32 pfn, u32 which)
@@ -26,8 +26,7 @@ static void pcp_push_tail(struct vm *vm, struct pcp *pcp, u32 pfn, u32 which)
 
 	pcp->ring[place] = pfn;
 	pcp->count++;
-	vm->pages[pfn].flags = VM_T_PCP;
-	vm->pages[pfn].pos = which << 16 | place;
+	vm->pages[pfn] = (struct page){ .flags = VM_T_PCP, .pos = which << 16 | place };
 }
 
 static u32 pcp_pop_head(struct pcp *pcp)
@@ -47,12 +46,18 @@ static u32 pcp_pop_tail(struct pcp *pcp)
 	return pcp->ring[place];
 }
 
-/* The oldest pages go back; any page that comes back makes a zone hopeful. */
+/* A page came back: reclaim is worth another try. */
+static void hopeful(struct zone *z)
+{
+	z->all_unreclaimable = 0;
+	z->pages_scanned = 0;
+}
+
+/* The oldest pages go back. */
 static void free_bulk(struct vm *vm, struct zone *z, struct pcp *pcp, u32 nr)
 {
 	nr = min_t(u32, nr, pcp->count);
-	z->all_unreclaimable = 0;
-	z->pages_scanned = 0;
+	hopeful(z);
 	z->item[NR_PCP] -= nr;
 	while (nr--)
 		vm_buddy_free(vm, z, pcp_pop_tail(pcp), 0);
@@ -220,6 +225,18 @@ void vm_free_kernel(struct vm *vm, u32 pfn)
 	vm_free_page(vm, pfn, false);
 }
 
+/* Behind a closed gate, where no page is kept but the last, each frees the one before. */
+static inline void take_turns(struct vm *vm, struct zone *z, struct pcp *pcp, u32 pfn,
+			      u32 which)
+{
+	u32 before = pcp->ring[pcp->head];
+
+	hopeful(z);
+	pcp->count = 0;
+	pcp_push_head(vm, pcp, pfn, which);
+	vm_buddy_free(vm, z, before, 0);
+}
+
 /* Nothing refers to the page any more; what it held is poisoned. */
 void vm_free_page(struct vm *vm, u32 pfn, bool cold)
 {
@@ -232,14 +249,19 @@ void vm_free_page_in(struct vm *vm, struct zone *z, u32 pfn, bool cold)
 	u32 which = vm->cpu * 2 + (cold ? PCP_COLD : PCP_HOT);
 	struct pcp *pcp = &z->pcp[which];
 
-	vm->stamps[pfn] = POISON;
+	/* Nobody else's contents are a stamp. */
+	if (vm->pages[pfn].flags & PG_ANON)
+		vm->stamps[pfn] = POISON;
 	frame_freed(vm, pfn);
-	vm->pages[pfn] = (struct page){ 0 };
+	vm->event[EV_PGFREE]++;
+	if (!pcp->high && pcp->count == 1) {
+		take_turns(vm, z, pcp, pfn, which);
+		return;
+	}
 	if (pcp->count >= pcp->high)
 		free_bulk(vm, z, pcp, pcp->batch);
 	z->item[NR_PCP]++;
 	pcp_push_head(vm, pcp, pfn, which);
-	vm->event[EV_PGFREE]++;
 }
 
 /*
@@ -294,8 +316,7 @@ int vm_free(struct vm *vm, uint32_t pfn, uint32_t order)
 		vm->pages[pfn + i] = (struct page){ 0 };
 		vm->stamps[pfn + i] = POISON;
 	}
-	z->all_unreclaimable = 0;
-	z->pages_scanned = 0;
+	hopeful(z);
 	vm_buddy_free(vm, z, pfn, order);
 	vm->event[EV_PGFREE] += 1u << order;
 	return 0;

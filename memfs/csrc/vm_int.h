@@ -286,7 +286,8 @@ struct dev {
 	u32 count[2], full[2]; /* [write] */
 	u32 congested;
 	u32 fault[2];
-	u32 hash[2][REQ_HASH]; /* by end, request + 1: back merges */
+	u32 last[2];	       /* [write] request + 1 that grew last, or 0 */
+	u32 hash[2][REQ_HASH]; /* by end, request + 1: the others */
 };
 
 /* ---- the machine ---- */

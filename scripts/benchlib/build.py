@@ -18,7 +18,7 @@ OUT = ROOT / "build" / "bench"
 
 
 def product_flags() -> list[str]:
-    """The flags that the core itself is compiled with."""
+    """The flags that the core itself is compiled with, file by file."""
     spec = importlib.util.spec_from_file_location("build_ffi", CSRC / "build_ffi.py")
     assert spec is not None
     assert spec.loader is not None
@@ -26,6 +26,11 @@ def product_flags() -> list[str]:
     spec.loader.exec_module(module)
     # What Python adds for every extension module of a release build.
     return ["-DNDEBUG", "-fwrapv", *module.CFLAGS]
+
+
+def whole_core_flags() -> list[str]:
+    """What makes the core's files one, as in the extension module."""
+    return ["-flto=auto"]
 
 
 def pkg_config(package: str) -> tuple[list[str], list[str]]:

@@ -88,7 +88,9 @@ def core_program() -> Path:
     """The C part of a purge as a program of its own."""
     sources = [path for path in build.CSRC.glob("*.c") if path.name != "fuse_shim.c"]
     return build.program(
-        "purge_core", [build.SOURCES / "purge_core.c", *sorted(sources)]
+        "purge_core",
+        [build.SOURCES / "purge_core.c", *sorted(sources)],
+        build.whole_core_flags(),
     )
 
 
