@@ -123,6 +123,7 @@ class FakeMachine:
         self.disk = SimpleNamespace(**conf, readahead=131072)
         self.swap_disk = SimpleNamespace(**conf, readahead=131072)
         self.ways = Ways()
+        self.faults = FakeFaults()
         self.last_ops = deque(maxlen=16)
         self.tasks = FakeTasks()
         self.revoke = SimpleNamespace(outstanding=0, hook=None)
@@ -216,6 +217,19 @@ class FakeMachine:
         return SimpleNamespace(kinds={"anon": 3, "file": 0}, pfns=[7, 8])
 
     active = inuse
+
+
+class FakeFaults:
+    """Faults that never happen."""
+
+    def __init__(self):
+        self.times = {}
+
+    def left(self, name):
+        return self.times.get(name, 0)
+
+    def set(self, times):
+        self.times.update(times)
 
 
 class FakeTasks:

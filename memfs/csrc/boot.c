@@ -17,6 +17,7 @@
 #define MAX_VMAS (1u << 20)
 #define MAX_MMS (1u << 18)
 #define MAX_PTBS (1u << 22)
+#define MAX_PINS (1u << 20)
 #define MAX_REQS 8192u
 #define HUGE_FROM (1u << 20)
 
@@ -100,6 +101,14 @@ static int boot_tasks(struct vm *vm)
 	return vm->ptbs && vm->ptes && vm->vmas && vm->mms && vm->chains ? 0 : -ENOMEM;
 }
 
+static int boot_pins(struct vm *vm)
+{
+	vm->max_pins = min_t(u32, MAX_PINS, vm->max_pfn);
+	vm->pins = vm_arena(vm, (size_t)vm->max_pins * sizeof(struct pin));
+	vm->free_pin = NONE;
+	return vm->pins ? 0 : -ENOMEM;
+}
+
 static int boot_devices(struct vm *vm)
 {
 	const struct vm_dev_conf conf = { 1000000, 1000000000, 128, 32 };
@@ -160,7 +169,7 @@ struct vm *vm_create(const struct vm_config *conf)
 	vm->spill_fd = -1;
 	vm->swap.fd = -1;
 	if (boot_pages(vm) || boot_lru(vm) || boot_trees(vm) || boot_tasks(vm) ||
-	    boot_devices(vm) || boot_zones(vm) ||
+	    boot_pins(vm) || boot_devices(vm) || boot_zones(vm) ||
 	    vm_swap_size(vm, conf->swap_pages, -1)) {
 		vm_destroy(vm);
 		return NULL;

@@ -17,7 +17,7 @@ static inline bool mapping_ok(const struct vm *vm, u32 id)
 
 static inline bool is_shm(const struct mapping *m)
 {
-	return m->kind == VM_MAP_SHM;
+	return m->kind != VM_MAP_FILE;
 }
 
 static inline u32 mapping_id(const struct vm *vm, const struct mapping *m)

@@ -145,8 +145,12 @@ static bool is_tmpfs(const struct page *p)
 
 static enum verdict write_tmpfs(struct vm *vm, struct vm_reclaim *rc, u32 pfn)
 {
-	if (vm_shm_to_swap(vm, pfn))
+	switch (vm_shm_to_swap(vm, pfn)) {
+	case -EOPNOTSUPP:
+		return verdict(rc, WHY_NO_WRITEPAGE, ACTIVATE);
+	case -ENOSPC:
 		return verdict(rc, WHY_NO_SWAP, ACTIVATE);
+	}
 	return verdict(rc, WHY_DIRTY, KEEP);
 }
 

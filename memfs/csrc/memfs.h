@@ -268,6 +268,22 @@ struct vm_reclaim {
 	uint64_t reason[22]; /* enum vm_reason */
 };
 
+/* A pin: who holds a page, and since when (ns). */
+struct vm_pin_info {
+	uint32_t holder;
+	uint64_t since;
+};
+
+/* What can be made to go wrong, so many times. */
+enum vm_fault {
+	FAULT_TARGET = 0, /* a migration finds no page to move to */
+	FAULT_REFERENCE,  /* somebody takes a reference to a page that is to move */
+	FAULT_BYTES,	  /* the bytes of a page that is to move cannot be had */
+	FAULT_SLOT,	  /* no swap slot for a page that is to move */
+	FAULT_WRITEPAGE,  /* a page that is to move cannot be written first */
+	VM_NR_FAULTS
+};
+
 enum vm_migrate_flags {
 	VM_MIG_WRITEOUT = 1, /* dirty file pages are written first, as in 2004 */
 	VM_MIG_SWAPSLOT = 2, /* anonymous pages take a swap slot first, as in 2004 */
@@ -291,11 +307,11 @@ struct vm_migrate {
 	/* out, added to: attempted = moved + gone + failed + nr_hold */
 	uint64_t attempted;
 	uint64_t moved;
-	uint64_t gone;	    /* freed by their users meanwhile */
-	uint64_t failed;    /* put back */
-	uint64_t written;   /* write-outs started: VM_MIG_WRITEOUT */
-	uint64_t slots;	    /* swap slots taken: VM_MIG_SWAPSLOT */
-	uint64_t unmapped;  /* PTEs left to faults: VM_MIG_LAZY */
+	uint64_t gone;	     /* freed by their users meanwhile */
+	uint64_t failed;     /* put back */
+	uint64_t written;    /* write-outs started: VM_MIG_WRITEOUT */
+	uint64_t slots;	     /* swap slots taken: VM_MIG_SWAPSLOT */
+	uint64_t unmapped;   /* PTEs left to faults: VM_MIG_LAZY */
 	uint64_t reason[22]; /* of failed; enum vm_reason */
 };
 
@@ -334,7 +350,8 @@ struct vm_touch {
 
 enum vm_vma_flags { VM_VMA_WRITE = 1, VM_VMA_SHARED = 2, VM_VMA_LOCKED = 4 };
 
-enum vm_mapping_kind { VM_MAP_FILE = 0, VM_MAP_SHM = 1 };
+/* VM_MAP_RAM: as tmpfs, but with nowhere to go: a RAM disk. */
+enum vm_mapping_kind { VM_MAP_FILE = 0, VM_MAP_SHM = 1, VM_MAP_RAM = 2 };
 
 enum vm_dev { VM_DEV_DISK = 0, VM_DEV_SWAP = 1, VM_NR_DEVS = 2 };
 
@@ -350,7 +367,7 @@ struct vm_dev_stat {
 };
 
 struct vm_page_info {
-	uint32_t pfn, zid, type, flags, order, kind, mapcount, extra, count;
+	uint32_t pfn, zid, type, flags, order, kind, mapcount, extra, pins, count;
 	uint32_t mapping, index; /* of page cache; else VM_NO_ID */
 	uint32_t swap;		 /* slot, else VM_NO_ID */
 	uint32_t stamp;
@@ -398,10 +415,12 @@ int vm_why(struct vm *vm, uint32_t zid, uint32_t *cursor, uint32_t budget,
 int vm_inuse(struct vm *vm, uint32_t zid, uint32_t active_only, uint32_t *cursor,
 	     uint32_t budget, uint64_t *kinds, uint32_t *pfns, uint32_t *nr_pfns);
 uint64_t vm_state_hash(struct vm *vm);
+uint64_t vm_class_hash(struct vm *vm);
 
 /* buddy.c, pcp.c: the allocator; pfn, or VM_NO_PFN */
 uint32_t vm_alloc(struct vm *vm, uint32_t cls, uint32_t order, uint32_t flags,
 		  uint32_t kind);
+uint32_t vm_alloc_in(struct vm *vm, uint32_t zid, uint32_t kind);
 int vm_free(struct vm *vm, uint32_t pfn, uint32_t order);
 void vm_drain_pcp(struct vm *vm, uint32_t zid);
 void vm_drain_pagevecs(struct vm *vm);
@@ -420,6 +439,18 @@ void vm_migrate_putback(struct vm *vm, struct vm_migrate *mig);
 int vm_migrate_sweep(struct vm *vm, struct vm_migrate *mig);
 int vm_migrate_check(struct vm *vm, struct vm_migrate *mig, uint32_t *cursor,
 		     uint32_t budget);
+
+/* pin.c: references with a holder */
+uint32_t vm_pin(struct vm *vm, uint32_t pfn, uint32_t holder);
+int vm_pin_file(struct vm *vm, uint32_t mapping, uint32_t index, uint32_t holder,
+		uint32_t *pin);
+int vm_pin_area(struct vm *vm, uint32_t vma, uint32_t index, uint32_t holder,
+		uint32_t *pin);
+int vm_unpin(struct vm *vm, uint32_t pin);
+
+/* Make something go wrong the next `times` times it is tried. */
+int vm_fault(struct vm *vm, uint32_t fault, uint32_t times);
+uint32_t vm_fault_left(struct vm *vm, uint32_t fault);
 
 /* compact.c: free pages become large blocks */
 int vm_compact(struct vm *vm, struct vm_compact *c, uint32_t budget);
@@ -464,6 +495,10 @@ int vm_mm_stat(struct vm *vm, uint32_t mm, struct vm_mm_stat *out);
 uint32_t vm_mmap(struct vm *vm, uint32_t mm, uint32_t flags, uint32_t mapping,
 		 uint32_t pgoff, uint64_t vpn, uint32_t nr);
 int vm_munmap(struct vm *vm, uint32_t vma, uint32_t budget);
+int vm_vma_copy(struct vm *vm, uint32_t from, uint32_t to, uint32_t *cursor,
+		uint32_t budget);
+
+/* fault.c: what tasks do to their pages */
 int vm_touch(struct vm *vm, struct vm_touch *touch, uint32_t budget);
 
 /* swap.c */

@@ -132,6 +132,18 @@ static u32 next_group(const struct run *r, const struct lru *lru, u32 nr)
 	return seg->lo + nr;
 }
 
+/* ---- faults that were asked for ---- */
+
+static bool goes_wrong(const struct run *r, enum vm_fault fault)
+{
+	u32 *left = &r->vm->faults[fault];
+
+	if (!*left)
+		return false;
+	--*left;
+	return true;
+}
+
 /* ---- the ways of 2004 ---- */
 
 static bool is_file(const struct page *p)
@@ -153,15 +165,20 @@ static void gather_dirty(struct vm *vm, u32 pfn)
 	}
 }
 
-/* A dirty file page is written; it can move when it has been. */
-static enum vm_reason write_out(const struct run *r, u32 pfn)
+/*
+ * A dirty file page is written; it can move when it has been. If that failed it stays
+ * until somebody else's write-out succeeds.
+ */
+static enum vm_reason write_out(const struct run *r, u32 pfn, u32 held)
 {
 	struct vm *vm = r->vm;
 
 	gather_dirty(vm, pfn);
 	if (!(vm->pages[pfn].flags & PG_DIRTY))
 		return WHY_NONE;
-	if (vm_writepage(vm, pfn, false))
+	if (vm->pages[pfn].flags & PG_ERROR && (held || r->mig->flags & VM_MIG_NOWAIT))
+		return WHY_IO_ERROR;
+	if (goes_wrong(r, FAULT_WRITEPAGE) || vm_writepage(vm, pfn, false))
 		return WHY_CONGESTED;
 	r->mig->written++;
 	return WHY_WRITEBACK;
@@ -246,8 +263,13 @@ static enum vm_reason ask_back(const struct run *r, u32 pfn)
 	return WHY_REVOKING;
 }
 
+static bool at_hand(struct vm *vm, u32 pfn)
+{
+	return vm->pages[pfn].flags & PG_ANON || vm_frame_at_hand(vm, pfn);
+}
+
 /* Every reason that the page itself does not tell; some of them begin something. */
-static enum vm_reason prepare(const struct run *r, u32 pfn)
+static enum vm_reason prepare(const struct run *r, u32 pfn, u32 held)
 {
 	const struct page *p = &r->vm->pages[pfn];
 	enum vm_reason why;
@@ -258,14 +280,15 @@ static enum vm_reason prepare(const struct run *r, u32 pfn)
 			return why;
 	}
 	if (r->mig->flags & VM_MIG_WRITEOUT && is_file(p)) {
-		why = write_out(r, pfn);
+		why = write_out(r, pfn, held);
 		if (why)
 			return why;
 	}
-	if (needs_slot(r, p) && swap_full(r->vm))
+	if (needs_slot(r, p) && (goes_wrong(r, FAULT_SLOT) || swap_full(r->vm)))
 		return WHY_NO_SWAP;
-	return p->flags & PG_ANON || vm_frame_at_hand(r->vm, pfn) ? WHY_NONE :
-								    WHY_IO_ERROR;
+	if (goes_wrong(r, FAULT_BYTES) || !at_hand(r->vm, pfn))
+		return WHY_IO_ERROR;
+	return goes_wrong(r, FAULT_REFERENCE) ? WHY_PINNED : WHY_NONE;
 }
 
 /*
@@ -297,9 +320,11 @@ static inline enum outcome try_page(struct run *r, u32 old, u32 held,
 		return refuse(why, reason);
 	if (!wanted(vm, p))
 		return GONE;
-	reason = prepare(r, old);
+	reason = prepare(r, old, held);
 	if (reason)
 		return refuse(why, reason);
+	if (goes_wrong(r, FAULT_TARGET))
+		return NO_TARGET;
 	new = vm_alloc_zonelist(vm, &r->targets, 0, 0);
 	if (new == NONE)
 		return NO_TARGET;
@@ -607,6 +632,9 @@ static void check_page(const struct run *r, u32 pfn)
 		why = WHY_HELD;
 	if (!why && needs_slot(r, p) && swap_full(r->vm))
 		why = WHY_NO_SWAP;
+	if (!why && r->mig->flags & VM_MIG_WRITEOUT && is_file(p) &&
+	    !(~p->flags & (PG_DIRTY | PG_ERROR)))
+		why = WHY_IO_ERROR;
 	r->mig->attempted++;
 	r->mig->moved += why == WHY_NONE;
 	r->mig->failed += why != WHY_NONE;
@@ -633,4 +661,18 @@ int vm_migrate_check(struct vm *vm, struct vm_migrate *mig, uint32_t *cursor,
 	for (; budget && *cursor < r.zone->managed; budget--, ++*cursor)
 		check_page(&r, r.zone->start + *cursor);
 	return *cursor < r.zone->managed ? VM_MORE : VM_DONE;
+}
+
+/* A fault point; times 0: it does not happen any more. */
+int vm_fault(struct vm *vm, uint32_t fault, uint32_t times)
+{
+	if (fault >= VM_NR_FAULTS)
+		return -EINVAL;
+	vm->faults[fault] = times;
+	return 0;
+}
+
+uint32_t vm_fault_left(struct vm *vm, uint32_t fault)
+{
+	return fault < VM_NR_FAULTS ? vm->faults[fault] : 0;
 }

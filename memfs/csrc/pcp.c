@@ -286,6 +286,20 @@ uint32_t vm_alloc(struct vm *vm, uint32_t cls, uint32_t order, uint32_t flags,
 	return pfn;
 }
 
+/* A kernel page of this zone, wherever it ought to lie; for a fault. */
+uint32_t vm_alloc_in(struct vm *vm, uint32_t zid, uint32_t kind)
+{
+	const struct zonelist zl = { .nr = 1, .zid = { zid } };
+	u32 pfn;
+
+	if (!zone_ok(vm, zid) || kind >= VM_NR_KERNEL_KINDS)
+		return VM_NO_PFN;
+	pfn = vm_alloc_zonelist(vm, &zl, 0, VM_ALLOC_MEMALLOC);
+	if (pfn != NONE)
+		make_kernel(vm, pfn, 0, kind, 0);
+	return pfn;
+}
+
 static bool is_kernel_block(struct vm *vm, u32 pfn, u32 order)
 {
 	u32 i;

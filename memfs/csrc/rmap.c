@@ -208,6 +208,29 @@ u32 vm_page_referenced(struct vm *vm, u32 pfn)
 	return referenced;
 }
 
+/* Some area that is locked in memory maps the page. */
+void vm_mlock_page(struct vm *vm, u32 pfn)
+{
+	struct page *p = &vm->pages[pfn];
+
+	if (p->flags & PG_MLOCKED)
+		return;
+	p->flags |= PG_MLOCKED;
+	page_zone(vm, pfn)->item[NR_MLOCKED]++;
+}
+
+static void munlock_page(struct vm *vm, u32 pfn)
+{
+	struct page *p = &vm->pages[pfn];
+	u32 n, pte;
+
+	for (n = 0; (pte = vm_rmap_pte(vm, p, n)) != NONE; n++)
+		if (vm->vmas[vm->ptbs[pte >> PTB_SHIFT].vma].flags & VM_VMA_LOCKED)
+			return;
+	p->flags &= ~(u32)PG_MLOCKED;
+	page_zone(vm, pfn)->item[NR_MLOCKED]--;
+}
+
 static inline void pte_clear(struct vm *vm, u32 pte, u32 value)
 {
 	struct ptb *ptb = &vm->ptbs[pte >> PTB_SHIFT];
@@ -221,6 +244,8 @@ static inline void pte_clear(struct vm *vm, u32 pte, u32 value)
 	mm->rss--;
 	mm->anon_rss -= (vm->pages[pfn].flags & PG_ANON) != 0;
 	rmap_del(vm, pfn, pte);
+	if (vm->pages[pfn].flags & PG_MLOCKED)
+		munlock_page(vm, pfn);
 }
 
 /* A present PTE becomes value; the page is not freed. */

@@ -28,8 +28,11 @@ int vm_shm_to_swap(struct vm *vm, u32 pfn)
 	struct page *p = &vm->pages[pfn];
 	u32 handle = p->index;
 	struct mapping *m = vm_handle_mapping(vm, handle);
-	u32 slot = vm_swap_alloc(vm);
+	u32 slot;
 
+	if (m->kind == VM_MAP_RAM)
+		return -EOPNOTSUPP;
+	slot = vm_swap_alloc(vm);
 	if (slot == NONE)
 		return -ENOSPC;
 	vm_cache_uncount(vm, m, pfn);

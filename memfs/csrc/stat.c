@@ -91,8 +91,10 @@ int vm_page_info(struct vm *vm, uint32_t pfn, struct vm_page_info *out)
 		return 0;
 	out->mapcount = vm_mapcount(vm, p);
 	out->extra = page_extra(p);
+	/* All pins of a page are one of its extra references. */
+	out->pins = vm_pins_of(vm, pfn, NULL);
 	out->count = (u32)page_cached(p) + (u32)((p->flags & PG_PRIVATE) != 0) +
-		     out->mapcount + out->extra;
+		     out->mapcount + out->extra + (out->pins ? out->pins - 1 : 0);
 	if (p->flags & PG_CACHED) {
 		out->mapping = vm->rnodes[p->index >> RN_SHIFT].mapping;
 		out->index = vm_handle_index(vm, p->index);
@@ -122,6 +124,8 @@ static enum vm_reason why_user(struct vm *vm, const struct page *p)
 	if (pte != NONE &&
 	    vm->vmas[vm->ptbs[pte >> PTB_SHIFT].vma].flags & VM_VMA_LOCKED)
 		return WHY_MLOCKED;
+	if (p->flags & PG_CACHED && vm_handle_mapping(vm, p->index)->kind == VM_MAP_RAM)
+		return WHY_NO_WRITEPAGE;
 	if (p->flags & PG_SWAPBACKED && !(p->flags & PG_SWAPCACHE) &&
 	    vm->swap.used + 1 >= vm->swap.nr)
 		return WHY_NO_SWAP;
@@ -306,5 +310,49 @@ uint64_t vm_state_hash(struct vm *vm)
 	for (i = 0; i < vm->swap.nr; i++)
 		if (vm->swap.map[i] || vm->swap.cache[i])
 			h = fold(h, (u64)i << 32 | vm->swap.map[i]);
+	return h;
+}
+
+/* The same whatever the order: which pages are on a list, or free. */
+static u64 hash_class(struct vm *vm, const struct zone *z)
+{
+	u64 sum = 0;
+	u32 pfn, i;
+
+	for (pfn = z->start; pfn < z->start + z->present; pfn++) {
+		const struct page *p = &vm->pages[pfn];
+		u64 h;
+
+		if (page_type(p) != VM_T_USER && page_type(p) != VM_T_KERNEL)
+			continue;
+		h = fold((u64)pfn << 32 | p->flags, (u64)p->rmap << 32 | p->index);
+		sum += fold(h, vm->stamps[pfn]);
+	}
+	for (i = NR_PAGEVEC; i < NR_ZONE_ITEMS; i++)
+		sum = fold(sum, z->item[i]);
+	return fold(sum, z->item[NR_FREE] + z->item[NR_PCP]);
+}
+
+/*
+ * vm_class_hash - as vm_state_hash(), without what a try that failed may change:
+ * the order of lists, which free pages are on per-CPU lists, events, the clock.
+ */
+uint64_t vm_class_hash(struct vm *vm)
+{
+	u64 h = 0;
+	u32 i;
+
+	for (i = 0; i < vm->nr_zones; i++)
+		if (vm->zones[i].populated)
+			h = fold(fold(h, i), hash_class(vm, &vm->zones[i]));
+	for (i = 0; i < vm->nr_ptbs << PTB_SHIFT; i++)
+		if (vm->ptes[i])
+			h = fold(h, (u64)i << 32 | vm->ptes[i]);
+	for (i = 0; i < vm->swap.nr; i++)
+		if (vm->swap.map[i] || vm->swap.cache[i])
+			h = fold(h, (u64)vm->swap.map[i] << 32 | vm->swap.cache[i]);
+	for (i = 0; i < vm->nr_slabs * RN_PER_SLAB; i++)
+		if (vm->rnodes[i].dirty | vm->rnodes[i].wb)
+			h = fold(fold(h, vm->rnodes[i].dirty), vm->rnodes[i].wb);
 	return h;
 }

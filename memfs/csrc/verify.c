@@ -30,8 +30,8 @@ static const struct phase phases[] = {
 	{ vm_verify_rnode, RN_SLOTS }, { vm_verify_mapping, 4 },
 	{ vm_verify_ptb, PTB_SIZE },   { vm_verify_vma, 16 },
 	{ vm_verify_mm, 16 },	       { vm_verify_chains, 1 },
-	{ vm_verify_swap, 1 },	       { vm_verify_dev, REQ_PAGES },
-	{ vm_verify_totals, 1 },
+	{ vm_verify_pins, 1 },	       { vm_verify_swap, 1 },
+	{ vm_verify_dev, REQ_PAGES },  { vm_verify_totals, 1 },
 };
 
 void vm_violation(struct report *r, const char *fmt, ...)

@@ -39,6 +39,24 @@ static void check_cluster(struct report *r, const struct swap_area *s, u32 slot)
 	t->cluster_used = 0;
 }
 
+/* One pin: its page is somebody's and counts it. */
+bool vm_verify_pins(struct vm *vm, struct report *r)
+{
+	u32 id = r->v->cursor++;
+	const struct page *p;
+
+	if (id >= vm->nr_pins)
+		return false;
+	if (vm->pins[id].pfn == NONE)
+		return true;
+	p = &vm->pages[vm->pins[id].pfn];
+	if (vm->pins[id].pfn >= vm->max_pfn || page_type(p) != VM_T_USER ||
+	    !page_extra(p))
+		vm_violation(r, "pin %u: page %u does not count it", id,
+			     vm->pins[id].pfn);
+	return true;
+}
+
 bool vm_verify_swap(struct vm *vm, struct report *r)
 {
 	u32 slot = r->v->cursor++;

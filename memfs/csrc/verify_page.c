@@ -119,6 +119,7 @@ static void check_place(struct vm *vm, struct report *r, u32 pfn)
 	u32 lru = (p->flags & PG_LRU) != 0;
 	u32 pv = (p->flags & PG_PAGEVEC) != 0;
 	u32 held = (p->flags & PG_ISOLATED) != 0;
+	u32 pins = page_extra(p) > pv + held && vm_pins_of(vm, pfn, NULL);
 
 	if (lru + pv + held != 1)
 		vm_violation(r, "page %u: on a list %u, in a pagevec %u, held %u", pfn,
@@ -127,9 +128,9 @@ static void check_place(struct vm *vm, struct report *r, u32 pfn)
 		vm_violation(r, "page %u: not in its pagevec", pfn);
 	if (lru && !on_ring(vm, pfn, p->pos))
 		vm_violation(r, "page %u: not at its place of a ring", pfn);
-	if (page_extra(p) != pv + held)
+	if (page_extra(p) != pv + held + pins)
 		vm_violation(r, "page %u: %u references, holders have %u", pfn,
-			     page_extra(p), pv + held);
+			     page_extra(p), pv + held + pins);
 	if (!page_cached(p) && !page_mapped(p) && !page_extra(p))
 		vm_violation(r, "page %u: in use, but nobody refers to it", pfn);
 }

@@ -221,6 +221,8 @@ struct ptb {
 	u32 live; /* entries that are not PTE_NONE */
 };
 
+enum { VMA_FREE = 0, VMA_USED, VMA_DYING };
+
 struct vma {
 	u32 used, mm, flags, mapping, pgoff, nr;
 	u32 next;   /* of the same mm */
@@ -241,6 +243,17 @@ struct chain {
 	u32 next;
 	u32 nr; /* head block: PTEs of the whole chain */
 	u32 pte[CHAIN_PTES];
+};
+
+/* ---- pins ---- */
+#define PIN_HASH 4096u
+
+/* A reference of somebody who says who he is. All of a page are one of its extras. */
+struct pin {
+	u32 pfn; /* NONE: free */
+	u32 next;
+	u32 holder;
+	u64 since; /* ns */
 };
 
 /* ---- swap ---- */
@@ -341,6 +354,12 @@ struct vm {
 	u32 max_mms, nr_mms;
 	struct chain *chains;
 	u32 max_chains, nr_chains, free_chain, used_chains;
+
+	struct pin *pins;
+	u32 max_pins, nr_pins, free_pin;
+	u32 pin_hash[PIN_HASH]; /* pin + 1 */
+
+	u32 faults[VM_NR_FAULTS]; /* how often each is to happen still */
 
 	struct swap_area swap;
 	struct dev dev[VM_NR_DEVS];
@@ -456,6 +475,7 @@ int vm_rmap_add(struct vm *vm, u32 pfn, u32 pte); /* 0 or VM_NOMEM */
 void vm_rmap_del(struct vm *vm, u32 pfn, u32 pte);
 u32 vm_rmap_pte(struct vm *vm, const struct page *p,
 		u32 n); /* n-th PTE handle or NONE */
+void vm_mlock_page(struct vm *vm, u32 pfn);
 u32 vm_page_referenced(struct vm *vm, u32 pfn);
 enum { UNMAP_SUCCESS = 0, UNMAP_FAIL, UNMAP_MLOCKED };
 int vm_try_to_unmap(struct vm *vm, u32 pfn);
@@ -464,6 +484,13 @@ void vm_pte_clear(struct vm *vm, u32 pte,
 void vm_unmap_file_page(struct vm *vm, u32 pfn); /* truncation: every PTE goes */
 void vm_rmap_move(struct vm *vm, const struct page *p,
 		  u32 pfn); /* every PTE of the chain leads to pfn */
+
+/* pin.c */
+u32 vm_pins_of(const struct vm *vm, u32 pfn,
+	       struct vm_pin_info *first); /* how many; first may be NULL */
+
+/* mm.c */
+u32 vm_ptb_alloc(struct vm *vm, u32 vma, u32 base);
 
 /* swap.c */
 u32 vm_swap_alloc(struct vm *vm);	       /* slot or NONE */

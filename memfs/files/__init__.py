@@ -18,6 +18,7 @@ from memfs.files import (
     clock,
     control,
     disk,
+    faults,
     kmsg,
     memhotplug,
     meminfo,
@@ -190,6 +191,15 @@ TABLE = (
         "maps=restore|lazy; the second of each is the way of 2004",
         migration.render,
         store=migration.store,
+        version=None,
+    ),
+    Row(
+        "control/faults",
+        0o644,
+        "times",
+        "what is made to go wrong, so many times",
+        faults.render,
+        store=faults.store,
         version=None,
     ),
     Row(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from memfs import commands
-from memfs.files import TABLE, clock, disk, taskgrammar
+from memfs.files import TABLE, clock, disk, faults, taskgrammar
 from memfs.files.grammar import Key
 from memfs.vm import WAYS
 
@@ -125,6 +125,8 @@ def _keys() -> Iterable[Sequence[str]]:
     yield "``control/clock``", "``mode``", "wall, manual", "which clock it is"
     for key in clock.KEYS:
         yield "``control/clock``", *_key(key)
+    for key in faults.KEYS:
+        yield "``control/faults``", *_key(key)
     for name, ways in WAYS.items():
         yield "``control/migration``", f"``{name}``", ", ".join(ways), _WAYS[name]
 

@@ -23,6 +23,7 @@ from memfs.vm.machine import Machine, Target
 from memfs.vm.migrate import WAYS, CheckResult, RemapResult, Ways
 from memfs.vm.oplog import OpRecord
 from memfs.vm.pagecache import FileOwner, PageFile
+from memfs.vm.pins import Holder, Pin
 from memfs.vm.readahead import ReadAhead
 from memfs.vm.rules import RULES, S0_CHANGES, Rules
 from memfs.vm.sched import MORE, Io, Job, Op, Park, Scheduler, Until
@@ -42,6 +43,7 @@ __all__ = [
     "CompactResult",
     "DeviceConf",
     "FileOwner",
+    "Holder",
     "InUse",
     "Io",
     "Job",
@@ -53,6 +55,7 @@ __all__ = [
     "OpRecord",
     "PageFile",
     "Park",
+    "Pin",
     "PurgeResult",
     "ReadAhead",
     "RemapResult",

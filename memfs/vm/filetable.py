@@ -27,7 +27,8 @@ class Files:
         """A file of `size` bytes of which no page is in memory.
 
         Args:
-            kind: "file", of a host's file, or "shm", of tmpfs.
+            kind: "file", of a host's file, "shm", of tmpfs, or "ram", of a RAM disk,
+                whose pages have nowhere to go.
             owner: of the file.
             size: bytes that it has already.
 

@@ -29,6 +29,7 @@ from memfs.vm._ffi import Core, ZoneStat
 from memfs.vm.compact import CompactResult
 from memfs.vm.devices import DEVICES, DeviceConf
 from memfs.vm.errors import VmError
+from memfs.vm.faults import Faults
 from memfs.vm.filetable import Files
 from memfs.vm.hotplug import InUse, PurgeResult
 from memfs.vm.klog import KernelLog
@@ -37,6 +38,7 @@ from memfs.vm.layoutvalues import PAGE_SIZE
 from memfs.vm.migrate import CheckResult, RemapResult, Ways
 from memfs.vm.oom import OomState
 from memfs.vm.oplog import LAST_OPS, OpRecord
+from memfs.vm.pins import Pins
 from memfs.vm.readahead import ReadAhead
 from memfs.vm.revoke import Revocations
 from memfs.vm.rules import Rules
@@ -117,9 +119,11 @@ class Machine:
         self.oom = OomState()
         self.files = Files(self)
         self.tasks = Tasks(self)
+        self.pins = Pins(self)
         self.revoke = Revocations(self)
         self.writeback = Writeback(self)
         self.ways = Ways()
+        self.faults = Faults(self)
         # The zone that a remap empties.
         self.migrating: Zone | None = None
         self.last_ops: deque[OpRecord] = deque(maxlen=LAST_OPS)

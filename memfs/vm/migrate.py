@@ -184,11 +184,14 @@ class Pass:
         Raises:
             VmError: ENOMEM, nowhere to go; ENODEV, the zone has gone.
         """
+        reach = self.m.faults.reach
         try:
+            yield from reach("migrate.begin")
             while self.wait:
                 yield from self.quick()
                 if not self.walk.held or not (yield from self.slow()):
                     break
+            yield from reach("migrate.end")
             self.walk.putback()
             if self.lists:
                 self.walk.sweep()
@@ -205,10 +208,13 @@ class Pass:
 
     def quick(self) -> Op[None]:
         """The lists' tails, until they are empty or too many have refused."""
-        while (rc := self.call(lambda: self.walk.step(STEP))) != _ffi.DONE:
+        rc = _ffi.MORE_RC
+        while rc != _ffi.DONE:
+            rc = self.call(lambda: self.walk.step(STEP))
+            yield from self.m.faults.reach("migrate.quick")
             if rc == _ffi.NOMEM:
                 yield from self.stall()
-            else:
+            elif rc != _ffi.DONE:
                 yield MORE
             find_same(self.m, self.zone)
 
@@ -217,6 +223,8 @@ class Pass:
         if self._deadline is None:
             self._deadline = self.m.now + WINDOW_NS
         ticks = hot = 0
+        yield from self.m.faults.reach("migrate.hold")
+        find_same(self.m, self.zone)
         while True:
             late = self.m.now >= self._deadline
             force = late or hot >= HOT_RETRIES

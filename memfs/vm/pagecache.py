@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 1 << PAGE_SHIFT
 CHUNK = 1 << 20  # bytes a call of the core
-KINDS = {"file": _ffi.KIND_FILE, "shm": _ffi.KIND_SHM}
+KINDS = {"file": _ffi.KIND_FILE, "shm": _ffi.KIND_SHM, "ram": _ffi.KIND_RAM}
 
 
 class FileOwner(Protocol):

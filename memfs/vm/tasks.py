@@ -42,7 +42,17 @@ class Area(NamedTuple):
     file: PageFile | None
     writable: bool
     shared: bool
+    locked: bool
     ra: ReadAhead
+
+
+def area_flags(write: bool, shared: bool = False, lock: bool = False) -> int:
+    """The flags of an area for the core."""
+    return (
+        (write and _ffi.VMA_WRITE)
+        | (shared and _ffi.VMA_SHARED)
+        | (lock and _ffi.VMA_LOCKED)
+    )
 
 
 class TaskStat(NamedTuple):
@@ -65,7 +75,7 @@ class TaskStat(NamedTuple):
 class Task:
     """One modelled task."""
 
-    def __init__(self, m: Machine, name: str, pid: int, cpu: int) -> None:
+    def __init__(self, m: Machine, name: str, pid: int, cpu: int, stamp: int) -> None:
         self.m = m
         self.name = name
         self.pid = pid
@@ -79,7 +89,8 @@ class Task:
         self._next_area = 1
         self._next_vpn = FIRST_VPN
         self._passes = 0
-        self._mm = m.core.mm_create(m.next_stamp())
+        self._stamp = stamp
+        self._mm = m.core.mm_create(stamp)
 
     def __repr__(self) -> str:
         return f"<Task {self.pid} {self.name}>"
@@ -104,17 +115,26 @@ class Task:
 
     # -- areas -------------------------------------------------------------------
 
-    def mmap_anon(self, nbytes: int, write: bool = True) -> int:
+    def mmap_anon(self, nbytes: int, write: bool = True, lock: bool = False) -> int:
         """Map `nbytes` of anonymous memory. Returns: number of the area.
+
+        Args:
+            nbytes: size.
+            write: it may be written.
+            lock: what is touched stays in memory, as after mlockall().
 
         Raises:
             VmError: ESRCH the task was killed; EINVAL, ENOMEM.
         """
-        flags = _ffi.VMA_WRITE if write else 0
-        return self._map(pages_of(nbytes), flags, None)
+        return self._map(pages_of(nbytes), area_flags(write, lock=lock), None)
 
     def mmap_file(
-        self, file: PageFile, nbytes: int, shared: bool = True, write: bool = False
+        self,
+        file: PageFile,
+        nbytes: int,
+        shared: bool = True,
+        write: bool = False,
+        lock: bool = False,
     ) -> int:
         """Map the first `nbytes` of a file. Returns: number of the area.
 
@@ -123,9 +143,8 @@ class Task:
         """
         if file.dead:
             raise VmError(errno.ENODEV, "the file is gone")
-        flags = (_ffi.VMA_SHARED if shared else 0) | (_ffi.VMA_WRITE if write else 0)
         file.hold_fd()
-        area = self._map(pages_of(nbytes), flags, file)
+        area = self._map(pages_of(nbytes), area_flags(write, shared, lock), file)
         if shared and write and file.kind == "file":
             self.m.writeback.dirtied(file, 0)
         return area
@@ -144,6 +163,7 @@ class Task:
             file,
             bool(flags & _ffi.VMA_WRITE),
             bool(flags & _ffi.VMA_SHARED),
+            bool(flags & _ffi.VMA_LOCKED),
             self.m.read_ahead(),
         )
         self.areas[area.id] = area
@@ -151,6 +171,37 @@ class Task:
         self._next_vpn += nr + GUARD_PAGES
         self.m.bump()
         return area.id
+
+    def fork(self, pid: int) -> Op[Task]:
+        """A child with the same areas; what is private is copied when written.
+
+        Raises:
+            VmError: ESRCH, EEXIST, EINVAL, ENOMEM.
+        """
+        self._check_alive()
+        child = self.m.tasks.create(self.name, pid, self._stamp)
+        try:
+            for area in list(self.areas.values()):
+                yield from child._inherit(area)
+        except BaseException:
+            child.kill()
+            self.m.tasks.forget(child)
+            raise
+        return child
+
+    def _inherit(self, parent: Area) -> Op[None]:
+        # The same pages at the same addresses, under the same number.
+        self._next_area, self._next_vpn = parent.id, parent.vpn
+        flags = area_flags(parent.writable, parent.shared, parent.locked)
+        area = self.areas[self._map(parent.nr, flags, parent.file)]
+        cursor = 0
+
+        def step() -> int:
+            nonlocal cursor
+            rc, cursor = self.m.core.vma_copy(parent.vma, area.vma, cursor, BUDGET)
+            return rc
+
+        yield from drive(self.m, step, what="fork", cpu=self.cpu)
 
     def area(self, area_id: int) -> Area:
         """An area by its number.
@@ -314,8 +365,10 @@ class Tasks:
         self._by_pid: dict[int, Task] = {}
         self._created = 0
 
-    def create(self, name: str, pid: int) -> Task:
+    def create(self, name: str, pid: int, stamp: int | None = None) -> Task:
         """A task without areas; CPUs are given out in turn.
+
+        `stamp` says whose pages its pages look like: None its own, or a parent's.
 
         Raises:
             VmError: EEXIST the pid is there; EINVAL; ENOMEM.
@@ -324,7 +377,8 @@ class Tasks:
             raise VmError(errno.EEXIST, f"there is a task {pid}")
         if pid < 1:
             raise VmError(errno.EINVAL, f"pid {pid}")
-        task = Task(self.m, name, pid, self._created % self.m.layout.cpus)
+        cpu = self._created % self.m.layout.cpus
+        task = Task(self.m, name, pid, cpu, stamp or self.m.next_stamp())
         self._created += 1
         self._by_pid[pid] = task
         self.m.bump()

@@ -72,7 +72,7 @@ def check_places(m: Machine) -> Iterator[str]:
             yield f"{zone.label}: {total} pages are somewhere, {s.managed} are managed"
         if s.managed != s.present - s.item[ZoneItem.NR_RESERVED]:
             yield f"{zone.label}: managed is not present less reserved"
-        used = sum(s.item[item] for item in kernel)
+        used = sum(s.item[item] for item in kernel) - m.faults.stray(zone)
         if zone.removable and used:
             yield f"{zone.label}: {used} kernel pages in hot-removable memory"
 

@@ -235,8 +235,9 @@ def test_the_ways_are_chosen_by_name(machine):
         "lazy",
     )
     for bad in ({"dirty": "drop"}, {"colour": "red"}, {"anon": "swapslot", "maps": ""}):
-        with pytest.raises(VmError, match="colour|anon|maps|carry"):
+        with pytest.raises(VmError) as caught:
             machine.set_ways(**bad)
+        assert caught.value.name == "EINVAL"
     assert machine.ways.anon == "direct"
 
 

@@ -18,6 +18,7 @@ from memfs.vm._ffi.lib import (
     DONE,
     K_OTHER,
     KIND_FILE,
+    KIND_RAM,
     KIND_SHM,
     MORE_RC,
     NEVER,
@@ -53,6 +54,7 @@ from memfs.vm._ffi.migrate import (
     Compact,
     Migrate,
 )
+from memfs.vm._ffi.pins import FAULT_NAMES
 from memfs.vm._ffi.records import (
     EVENT_NAMES,
     NR_ITEMS,
@@ -84,7 +86,9 @@ __all__ = [
     "DEV_SWAP",
     "DONE",
     "EVENT_NAMES",
+    "FAULT_NAMES",
     "KIND_FILE",
+    "KIND_RAM",
     "KIND_SHM",
     "K_OTHER",
     "MAX_ORDER",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from memfs.vm._ffi.devices import DeviceCalls
 from memfs.vm._ffi.files import FileCalls
+from memfs.vm._ffi.pins import PinCalls
 from memfs.vm._ffi.tasks import TaskCalls
 from memfs.vm._ffi.zones import ZoneCalls
 
 
-class Core(ZoneCalls, FileCalls, TaskCalls, DeviceCalls):
+class Core(ZoneCalls, FileCalls, TaskCalls, PinCalls, DeviceCalls):
     """One machine: every call that the core has."""

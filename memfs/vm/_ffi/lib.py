@@ -19,6 +19,7 @@ NO_ID: Final[int] = lib.VM_NO_ID
 SWAP_MAPPING: Final[int] = lib.VM_SWAP_MAPPING
 KIND_FILE: Final[int] = lib.VM_MAP_FILE
 KIND_SHM: Final[int] = lib.VM_MAP_SHM
+KIND_RAM: Final[int] = lib.VM_MAP_RAM
 DEV_DISK: Final[int] = lib.VM_DEV_DISK
 DEV_SWAP: Final[int] = lib.VM_DEV_SWAP
 K_OTHER: Final[int] = lib.VM_K_OTHER

@@ -38,14 +38,14 @@ class ZoneItem(IntEnum):
     NR_CLIENT = lib.NR_CLIENT
 
 
-def _names(prefix: str, nr: int) -> tuple[str, ...]:
-    # The lower-case names of a C enum, by value.
+def c_names(prefix: str, nr: int) -> tuple[str, ...]:
+    """The lower-case names of a C enum, by value."""
     values = {getattr(lib, name): name for name in dir(lib) if name.startswith(prefix)}
     return tuple(values[i].removeprefix(prefix).lower() for i in range(nr))
 
 
-EVENT_NAMES: Final = _names("EV_", lib.NR_EVENTS)
-REASON_NAMES: Final = _names("WHY_", lib.NR_REASONS)
+EVENT_NAMES: Final = c_names("EV_", lib.NR_EVENTS)
+REASON_NAMES: Final = c_names("WHY_", lib.NR_REASONS)
 NR_ITEMS: Final[int] = lib.NR_ZONE_ITEMS
 NUMA_NAMES: Final = (
     "numa_hit",
@@ -160,6 +160,7 @@ class PageInfo(NamedTuple):
     kind: int
     mapcount: int
     extra: int
+    pins: int
     count: int  # type: ignore[assignment]
     mapping: int
     index: int  # type: ignore[assignment]

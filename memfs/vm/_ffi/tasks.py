@@ -83,6 +83,15 @@ class TaskCalls(Handle):
             raise VmError(12, f"no room for an area of {nr} pages")
         return vma
 
+    def vma_copy(
+        self, parent: int, child: int, cursor: int, budget: int
+    ) -> tuple[int, int]:
+        """A step of a fork over one area. Returns: return code, cursor."""
+        n = self._u32
+        n[0] = cursor
+        rc = lib.vm_vma_copy(self.vm, parent, child, n, budget)
+        return rc, n[0]
+
     def munmap(self, vma: int, budget: int) -> int:
         """A step of the end of an area. Returns: return code."""
         return int(lib.vm_munmap(self.vm, vma, budget))

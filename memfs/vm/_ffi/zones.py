@@ -161,11 +161,19 @@ class ZoneCalls(Handle):
         """64 bits over the whole state."""
         return int(lib.vm_state_hash(self.vm))
 
+    def class_hash(self) -> int:
+        """The same without orders, events and the clock: see vm_class_hash()."""
+        return int(lib.vm_class_hash(self.vm))
+
     # -- pcp.c, buddy.c ----------------------------------------------------
 
     def alloc(self, cls: int, order: int, kind: int, flags: int = 0) -> int:
         """A block of kernel memory. Returns: first pfn, or NO_PFN."""
         return int(lib.vm_alloc(self.vm, cls, order, flags, kind))
+
+    def alloc_in(self, zid: int, kind: int) -> int:
+        """A kernel page of a given zone. Returns: pfn, or NO_PFN."""
+        return int(lib.vm_alloc_in(self.vm, zid, kind))
 
     def free(self, pfn: int, order: int) -> None:
         """Give a block of kernel memory back."""
