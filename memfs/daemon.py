@@ -267,7 +267,7 @@ class _Daemon:
         try:
             return Session(made.root, str(self.point), options.values())
         except RuntimeError as exc:
-            raise MountError(mountpoints.why_not(self.point, exc)) from None
+            raise MountError(mountpoints.why_not(self.point, exc, options)) from None
 
     def _say_ready(self) -> None:
         """The mount is there: a request that comes now waits for its answer."""

@@ -22,11 +22,12 @@ import shutil
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 FSTYPE = "fuse.memfs"
 MOUNTS = Path("/proc/self/mounts")
+FUSE_CONF = Path("/etc/fuse.conf")
 
 
 class MountError(Exception):
@@ -112,14 +113,30 @@ def detach(point: Path) -> None:
         _run([_fusermount(), "-u", "-z", "-q", str(point)])
 
 
-def why_not(point: Path, exc: Exception) -> str:
-    """Why libfuse could not mount, as far as it can be seen from here."""
+def others_allowed() -> bool:
+    """Whether fusermount3 takes ``allow_other`` from this user."""
+    if os.geteuid() == 0:
+        return True
+    try:
+        lines = FUSE_CONF.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    return any(line.strip() == "user_allow_other" for line in lines)
+
+
+def why_not(point: Path, exc: Exception, options: Iterable[str] = ()) -> str:
+    """Why libfuse could not mount with `options`, as far as can be seen from here."""
     if not os.path.exists("/dev/fuse"):
         return f"{point}: there is no /dev/fuse; load the module fuse"
     if not os.access("/dev/fuse", os.R_OK | os.W_OK):
         return f"{point}: /dev/fuse may not be opened by this user"
     if os.geteuid() != 0 and shutil.which("fusermount3") is None:
         return f"{point}: fusermount3 is missing; install fuse3"
+    if "allow_other" in options and not others_allowed():
+        return (
+            f"{point}: allow_other is for root; for others as well once root has done "
+            f"echo user_allow_other >> {FUSE_CONF}"
+        )
     return f"{point}: libfuse could not mount ({exc}); its words are in the log"
 
 

@@ -71,6 +71,8 @@ S_IFDIR, S_IFREG, S_IFLNK = stat.S_IFDIR, stat.S_IFREG, stat.S_IFLNK
 # What stays where it is for the life of the mount. The kernel may keep such a name
 # as long as it likes.
 FOREVER = 3600.0
+# Whose the files are, and with mode 0644 the commands: who mounts.
+OWNER = (os.geteuid(), os.getegid())
 
 
 class Manners(NamedTuple):
@@ -227,6 +229,8 @@ class Dir(Node):
         return Attr(
             S_IFDIR | self.mode,
             nlink=nlink,
+            uid=OWNER[0],
+            gid=OWNER[1],
             atime_ns=born,
             mtime_ns=born,
             ctime_ns=born,
@@ -248,7 +252,7 @@ class Link(Node):
     def attr(self) -> Attr:
         born = self.born_ns
         size = len(self.readlink())
-        return Attr(S_IFLNK | 0o777, size, 1, 0, 0, born, born, born)
+        return Attr(S_IFLNK | 0o777, size, 1, *OWNER, born, born, born)
 
 
 class TextHandle(Handle):
@@ -331,7 +335,7 @@ class TextFile(Node):
 
     def _attr_of(self, size: int) -> Attr:
         when = now_ns()
-        return Attr(S_IFREG | self.mode, size, 1, 0, 0, when, when, when)
+        return Attr(S_IFREG | self.mode, size, 1, *OWNER, when, when, when)
 
     def open(self, flags: int, caller: Caller) -> Handle:
         self._check(flags)
