@@ -270,6 +270,18 @@ def command_row(name: str, package: str) -> Row:
 # Programs that the tests have live on a mount.
 LIVING = ("git", "make", "sqlite3", "rsync", "tar", "ed")
 
+# Programs that the tests have look at a mounted machine, and their packages.
+LOOKING = {
+    "lsmem": "util-linux",
+    "free": "procps",
+    "lstopo-no-graphics": "hwloc-nox",
+    "numactl": "numactl",
+    "sar": "sysstat",
+    "htop": "htop",
+    "atop": "atop",
+    "prometheus-node-exporter": "prometheus-node-exporter",
+}
+
 MODULE_REMEDY = "Build it with: scripts/setup."
 
 CHECKS: tuple[Row, ...] = (
@@ -316,6 +328,7 @@ CHECKS: tuple[Row, ...] = (
     command_row("dash", "dash"),
     command_row("bash", "bash"),
     *(command_row(name, name) for name in LIVING),
+    *(command_row(name, package) for name, package in LOOKING.items()),
     package_row("the address sanitizer", "test", probe_asan, "gcc"),
 )
 

@@ -25,7 +25,7 @@ from memfs.files import build_tree, grammar
 from memfs.files.tasks import FIRST_UNSEEN_PID, Process
 from memfs.files.volumes import files_volume, memory_volume
 from memfs.revoker import Revoker
-from memfs.tree import ROOT_CALLER, Caller, Dir, Interrupt, TreeError, Volume
+from memfs.tree import ROOT_CALLER, Caller, Dir, Interrupt, TreeError, Volume, now_ns
 from memfs.vm import Layout, Machine
 from memfs.vm.errors import VmError, errno_name
 from memfs.vm.klog import KERN_ERR
@@ -132,6 +132,8 @@ class Mount:
         self.revoker: Revoker | None = Revoker(pump, machine.revoke)
         self._unseen = FIRST_UNSEEN_PID
         self._closed = False
+        # When the machine booted, s since the epoch of the host's clock.
+        self.boot_s = (now_ns() - machine.now) // 10**9
         self.root: Dir = build_tree(self)
 
     def node(self, nid: int) -> NodeFigures:

@@ -151,6 +151,7 @@ class FakeMachine:
             zone_sums=sums,
             nodes=nodes,
             total=stats.added(node.sums for node in nodes.values()),
+            allocated=stats.allocated(self.stats.values()),
             swap=self.swap,
             events=self.counters,
             disk=DevStat(*[0] * 8),

@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "umount": ("memfs.cli.umount", "Write everything back and unmount."),
     "hog": ("memfs.cli.hog", "Be a modelled process that touches its memory."),
     "purge": ("memfs.cli.purge", "Empty a zone by reclaim, and say what stays."),
+    "exec": ("memfs.cli.exec", "Run a program that takes the machine for real."),
     "report": ("memfs.cli.report", "Run a test report on a machine of its own."),
     "machine": ("memfs.cli.machine", "List and show machines."),
     "validate": ("memfs.cli.validate", "Check every invariant of a mounted machine."),

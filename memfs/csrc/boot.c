@@ -192,8 +192,10 @@ void vm_destroy(struct vm *vm)
 	if (!vm)
 		return;
 	free_vmas(vm);
-	for (i = 0; vm->zones && i < vm->nr_zones; i++)
+	for (i = 0; vm->zones && i < vm->nr_zones; i++) {
 		free(vm->zones[i].pcp);
+		free(vm->zones[i].rings);
+	}
 	for (i = 0; i < vm->nr_arenas; i++)
 		munmap(vm->arenas[i].mem, vm->arenas[i].bytes);
 	free(vm);
@@ -331,6 +333,7 @@ int vm_zone_unplug(struct vm *vm, u32 zid)
 		    (z->start + (size_t)z->present) * sizeof(u32));
 	forget_frames(vm, z);
 	free(z->pcp);
+	free(z->rings);
 	memset(z, 0, sizeof(*z));
 	return 0;
 }
@@ -350,19 +353,48 @@ int vm_zone_marks(struct vm *vm, u32 zid, u32 min, u32 low, u32 high)
 	return 0;
 }
 
+/* Rings for lists of so many pages. Pages are taken off rings that were too small. */
+static int pcp_rings(struct vm *vm, struct zone *z, u32 pages)
+{
+	u32 size = PCP_RING_MIN, i;
+	u32 *rings;
+
+	while (size <= pages)
+		size *= 2;
+	if (size > PCP_RING_MAX)
+		return -EINVAL;
+	if (z->rings && z->pcp[0].mask + 1 >= size)
+		return 0;
+	rings = calloc((size_t)vm->nr_cpus * 2 * size, sizeof(*rings));
+	if (!rings)
+		return -ENOMEM;
+	vm_drain_pcp(vm, z->zid);
+	free(z->rings);
+	z->rings = rings;
+	for (i = 0; i < vm->nr_cpus * 2; i++) {
+		z->pcp[i].ring = rings + (size_t)i * size;
+		z->pcp[i].mask = size - 1;
+		z->pcp[i].head = 0;
+	}
+	return 0;
+}
+
 /* Sizes of the per-CPU lists; pages that are on them stay until they move. */
 int vm_zone_pcp(struct vm *vm, u32 zid, u32 hot_low, u32 hot_high, u32 cold_low,
 		u32 cold_high, u32 batch)
 {
 	struct zone *z;
-	u32 cpu;
+	u32 cpu, most;
 
 	if (!zone_ok(vm, zid))
 		return -ENODEV;
-	if (!batch || hot_high + batch > PCP_RING || cold_high + batch > PCP_RING ||
-	    hot_low + batch > PCP_RING || cold_low + batch > PCP_RING)
-		return -EINVAL;
 	z = &vm->zones[zid];
+	most = max_t(u32, max_t(u32, hot_low, hot_high),
+		     max_t(u32, cold_low, cold_high));
+	if (!batch || batch > PCP_RING_MAX || most > PCP_RING_MAX)
+		return -EINVAL;
+	if (pcp_rings(vm, z, most + batch))
+		return most + batch < PCP_RING_MAX ? -ENOMEM : -EINVAL;
 	for (cpu = 0; cpu < vm->nr_cpus; cpu++) {
 		struct pcp *hot = &z->pcp[cpu * 2 + PCP_HOT];
 		struct pcp *cold = &z->pcp[cpu * 2 + PCP_COLD];
@@ -404,6 +436,21 @@ int vm_zonelist(struct vm *vm, u32 nid, u32 cls, u32 nr, const u32 *zids)
 	zl->nr = nr;
 	for (i = 0; i < nr; i++)
 		zl->zid[i] = zids[i];
+	return 0;
+}
+
+/* Pages that each zone of a zonelist keeps from requests of its class. */
+int vm_zonelist_reserve(struct vm *vm, uint32_t nid, uint32_t cls, uint32_t nr,
+			const uint32_t *pages)
+{
+	struct zonelist *zl;
+
+	if (nid >= vm->nr_nodes || cls >= VM_NR_CLASSES)
+		return -EINVAL;
+	zl = &vm->zonelists[nid * VM_NR_CLASSES + cls];
+	if (nr != zl->nr)
+		return -EINVAL;
+	memcpy(zl->reserve, pages, nr * sizeof(*pages));
 	return 0;
 }
 

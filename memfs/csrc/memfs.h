@@ -193,8 +193,9 @@ enum vm_closed_rules {
 };
 
 enum vm_rules {
-	VM_RULE_CUMULATIVE_MIN = 1,	/* marks add up along the zonelist */
-	VM_RULE_UNMAP_REFUSES_YOUNG = 2 /* 2.6.7 try_to_unmap() */
+	VM_RULE_CUMULATIVE_MIN = 1,	 /* marks add up along the zonelist */
+	VM_RULE_UNMAP_REFUSES_YOUNG = 2, /* 2.6.7 try_to_unmap() */
+	VM_RULE_ONE_PCP = 4		 /* no cold per-CPU list */
 };
 
 #define VM_NO_PFN 0xffffffffu
@@ -202,6 +203,7 @@ enum vm_rules {
 #define VM_SWAP_MAPPING 0xfffffffeu
 #define VM_MAX_ORDER 11
 #define VM_HOLD_MAX 64
+#define VM_MAX_CPUS 64
 #define VM_REVOKE_MAX 8192
 
 struct vm_config {
@@ -396,6 +398,8 @@ int vm_zone_gate(struct vm *vm, uint32_t zid, uint32_t open);
 void vm_zone_unreclaimable(struct vm *vm, uint32_t zid, uint32_t value);
 int vm_zonelist(struct vm *vm, uint32_t nid, uint32_t cls, uint32_t nr,
 		const uint32_t *zids);
+int vm_zonelist_reserve(struct vm *vm, uint32_t nid, uint32_t cls, uint32_t nr,
+			const uint32_t *pages);
 int vm_cpu_node(struct vm *vm, uint32_t cpu, uint32_t nid);
 int vm_distance(struct vm *vm, uint32_t from, uint32_t to, uint32_t distance);
 void vm_set_cpu(struct vm *vm, uint32_t cpu);
@@ -408,6 +412,8 @@ uint64_t vm_wakeups(
 
 /* stat.c */
 int vm_zone_stat(struct vm *vm, uint32_t zid, struct vm_zone_stat *out);
+int vm_pcp_counts(struct vm *vm, uint32_t zid, uint32_t *out); /* by CPU */
+void vm_slab_stat(struct vm *vm, uint32_t kind, uint32_t *slabs, uint32_t *objects);
 void vm_events(struct vm *vm, uint64_t *out);
 int vm_page_info(struct vm *vm, uint32_t pfn, struct vm_page_info *out);
 int vm_why(struct vm *vm, uint32_t zid, uint32_t *cursor, uint32_t budget,

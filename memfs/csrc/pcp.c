@@ -13,7 +13,7 @@
 
 static inline void pcp_push_head(struct vm *vm, struct pcp *pcp, u32 pfn, u32 which)
 {
-	pcp->head = (pcp->head + 1) % PCP_RING;
+	pcp->head = (pcp->head + 1) & pcp->mask;
 	pcp->ring[pcp->head] = pfn;
 	pcp->count++;
 	vm->pages[pfn] =
@@ -22,7 +22,7 @@ static inline void pcp_push_head(struct vm *vm, struct pcp *pcp, u32 pfn, u32 wh
 
 static void pcp_push_tail(struct vm *vm, struct pcp *pcp, u32 pfn, u32 which)
 {
-	u32 place = (pcp->head + PCP_RING - pcp->count) % PCP_RING;
+	u32 place = (pcp->head - pcp->count) & pcp->mask;
 
 	pcp->ring[place] = pfn;
 	pcp->count++;
@@ -33,14 +33,14 @@ static u32 pcp_pop_head(struct pcp *pcp)
 {
 	u32 pfn = pcp->ring[pcp->head];
 
-	pcp->head = (pcp->head + PCP_RING - 1) % PCP_RING;
+	pcp->head = (pcp->head - 1) & pcp->mask;
 	pcp->count--;
 	return pfn;
 }
 
 static u32 pcp_pop_tail(struct pcp *pcp)
 {
-	u32 place = (pcp->head + PCP_RING + 1 - pcp->count) % PCP_RING;
+	u32 place = (pcp->head + 1 - pcp->count) & pcp->mask;
 
 	pcp->count--;
 	return pcp->ring[place];
@@ -76,9 +76,16 @@ static void refill(struct vm *vm, struct zone *z, struct pcp *pcp, u32 which)
 	}
 }
 
+/* The list of this CPU that a page comes from or goes to. */
+static inline u32 pcp_which(const struct vm *vm, bool cold)
+{
+	return vm->cpu * 2 +
+	       (cold && !(vm->rules & VM_RULE_ONE_PCP) ? PCP_COLD : PCP_HOT);
+}
+
 static u32 buffered_rmqueue(struct vm *vm, struct zone *z, u32 order, u32 flags)
 {
-	u32 which = vm->cpu * 2 + (flags & VM_ALLOC_COLD ? PCP_COLD : PCP_HOT);
+	u32 which = pcp_which(vm, flags & VM_ALLOC_COLD);
 	struct pcp *pcp = &z->pcp[which];
 
 	if (order)
@@ -125,7 +132,7 @@ static u32 alloc_pass(struct vm *vm, const struct zonelist *zl, u32 order, u32 f
 
 		if (!(vm->rules & VM_RULE_CUMULATIVE_MIN))
 			min = 1u << order;
-		min += local;
+		min += local + zl->reserve[i];
 		if (mark != MARK_NONE && z->item[NR_FREE] < min &&
 		    !(flags & VM_ALLOC_NOWAIT && z->item[NR_FREE] >= z->pages_high))
 			continue;
@@ -246,7 +253,7 @@ void vm_free_page(struct vm *vm, u32 pfn, bool cold)
 /* The same, by one who knows the page's zone. */
 void vm_free_page_in(struct vm *vm, struct zone *z, u32 pfn, bool cold)
 {
-	u32 which = vm->cpu * 2 + (cold ? PCP_COLD : PCP_HOT);
+	u32 which = pcp_which(vm, cold);
 	struct pcp *pcp = &z->pcp[which];
 
 	/* Nobody else's contents are a stamp. */

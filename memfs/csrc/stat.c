@@ -49,6 +49,35 @@ int vm_zone_stat(struct vm *vm, uint32_t zid, struct vm_zone_stat *out)
 	return 0;
 }
 
+/* Pages on the lists of each CPU, both lists together. */
+int vm_pcp_counts(struct vm *vm, uint32_t zid, uint32_t *out)
+{
+	const struct zone *z;
+	u32 cpu;
+
+	if (!zone_ok(vm, zid))
+		return -ENODEV;
+	z = &vm->zones[zid];
+	for (cpu = 0; cpu < vm->nr_cpus; cpu++)
+		out[cpu] = z->pcp[cpu * 2 + PCP_HOT].count +
+			   z->pcp[cpu * 2 + PCP_COLD].count;
+	return 0;
+}
+
+/* Slabs of index nodes of a kind, a page each, and the nodes in use in them. */
+void vm_slab_stat(struct vm *vm, uint32_t kind, uint32_t *slabs, uint32_t *objects)
+{
+	u32 i;
+
+	*slabs = *objects = 0;
+	for (i = 0; i < vm->nr_slabs; i++) {
+		if (!vm->slabs[i].live || vm->slabs[i].kind != kind)
+			continue;
+		++*slabs;
+		*objects += (u32)__builtin_popcount(vm->slabs[i].used);
+	}
+}
+
 void vm_events(struct vm *vm, uint64_t *out)
 {
 	memcpy(out, vm->event, sizeof(vm->event));

@@ -22,16 +22,26 @@ struct phase {
 
 /* The page scan comes before those that compare with its totals. */
 static const struct phase phases[] = {
-	{ vm_verify_zone, 16 },	       { vm_verify_zonelist, 16 },
-	{ vm_verify_section, 1 },      { vm_verify_buddy, 1 },
-	{ vm_verify_pcp, PCP_RING },   { vm_verify_pagevec, PAGEVEC },
-	{ vm_verify_lru, SEG_SIZE },   { vm_verify_segs, 1 },
-	{ vm_verify_page, 2 },	       { vm_verify_slab, 8 },
-	{ vm_verify_rnode, RN_SLOTS }, { vm_verify_mapping, 4 },
-	{ vm_verify_ptb, PTB_SIZE },   { vm_verify_vma, 16 },
-	{ vm_verify_mm, 16 },	       { vm_verify_chains, 1 },
-	{ vm_verify_pins, 1 },	       { vm_verify_swap, 1 },
-	{ vm_verify_dev, REQ_PAGES },  { vm_verify_totals, 1 },
+	{ vm_verify_zone, 16 },
+	{ vm_verify_zonelist, 16 },
+	{ vm_verify_section, 1 },
+	{ vm_verify_buddy, 1 },
+	{ vm_verify_pcp, PCP_RING_MIN },
+	{ vm_verify_pagevec, PAGEVEC },
+	{ vm_verify_lru, SEG_SIZE },
+	{ vm_verify_segs, 1 },
+	{ vm_verify_page, 2 },
+	{ vm_verify_slab, 8 },
+	{ vm_verify_rnode, RN_SLOTS },
+	{ vm_verify_mapping, 4 },
+	{ vm_verify_ptb, PTB_SIZE },
+	{ vm_verify_vma, 16 },
+	{ vm_verify_mm, 16 },
+	{ vm_verify_chains, 1 },
+	{ vm_verify_pins, 1 },
+	{ vm_verify_swap, 1 },
+	{ vm_verify_dev, REQ_PAGES },
+	{ vm_verify_totals, 1 },
 };
 
 void vm_violation(struct report *r, const char *fmt, ...)

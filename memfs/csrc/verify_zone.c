@@ -169,13 +169,13 @@ static u32 check_pcp(struct vm *vm, struct report *r, const struct zone *z, u32 
 	const struct pcp *pcp = &z->pcp[which];
 	u32 i;
 
-	if (pcp->count > PCP_RING || pcp->head >= PCP_RING) {
+	if (pcp->count > pcp->mask || pcp->head > pcp->mask) {
 		vm_violation(r, "zone %u list %u: %u pages, newest at %u", z->zid,
 			     which, pcp->count, pcp->head);
 		return pcp->count;
 	}
 	for (i = 0; i < pcp->count; i++) {
-		u32 place = (pcp->head + PCP_RING - i) % PCP_RING;
+		u32 place = (pcp->head - i) & pcp->mask;
 
 		if (!pcp_page_ok(vm, z, pcp->ring[place], which << 16 | place))
 			vm_violation(r, "zone %u list %u: page %u is not its own",

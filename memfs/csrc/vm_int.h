@@ -108,14 +108,16 @@ struct lru {
 enum { LRU_INACTIVE = 0, LRU_ACTIVE = 1 };
 
 /* ---- per-CPU lists ---- */
-#define PCP_RING 1024u
-#define MAX_CPUS 64u
+#define PCP_RING_MIN 1024u
+#define PCP_RING_MAX 65536u
+#define MAX_CPUS ((u32)VM_MAX_CPUS)
 #define PAGEVEC 16u
 
 struct pcp {
 	u32 count, low, high, batch;
 	u32 head; /* ring place of the newest */
-	u32 ring[PCP_RING];
+	u32 mask; /* places of the ring, a power of two, less one */
+	u32 *ring;
 };
 
 enum { PCP_HOT = 0, PCP_COLD = 1 };
@@ -123,7 +125,7 @@ enum { PCP_HOT = 0, PCP_COLD = 1 };
 /* The n-th page that the list gives out from now on; n < count. */
 static inline u32 pcp_peek(const struct pcp *pcp, u32 n)
 {
-	return pcp->ring[(pcp->head + PCP_RING - n) % PCP_RING];
+	return pcp->ring[(pcp->head - n) & pcp->mask];
 }
 
 struct pagevec {
@@ -150,12 +152,14 @@ struct zone {
 	u32 item[NR_ZONE_ITEMS];
 	u64 numa[NR_NUMA_ITEMS];
 	struct pcp *pcp; /* [cpu * 2 + PCP_HOT or PCP_COLD] */
+	u32 *rings;	 /* of all of them */
 };
 
-#define ZONELIST_MAX 64u
+#define ZONELIST_MAX 256u
 struct zonelist {
 	u32 nr;
 	u32 zid[ZONELIST_MAX];
+	u32 reserve[ZONELIST_MAX]; /* pages that the zone keeps from this class */
 };
 
 /* ---- page-cache index ---- */

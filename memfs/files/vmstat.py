@@ -82,7 +82,7 @@ def render(mount: Mount) -> str:
     return _lines(gauges(snapshot.total) | events)
 
 
-def render_node(mount: Mount, nid: int) -> str:
+def render_at(mount: Mount, nid: int) -> str:
     sums = mount.node(nid).sums
     return _lines(node_gauges(sums) | gauges(sums) | numa(sums))
 

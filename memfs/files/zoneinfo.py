@@ -25,7 +25,7 @@ def render(mount: Mount) -> str:
     return _zones(mount, mount.machine.snapshot().zones.values())
 
 
-def render_node(mount: Mount, nid: int) -> str:
+def render_at(mount: Mount, nid: int) -> str:
     return _zones(mount, mount.node(nid).zones)
 
 

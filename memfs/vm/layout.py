@@ -32,9 +32,9 @@ from memfs.vm.layoutvalues import (
     as_text,
     as_zone,
 )
-from memfs.vm.rules import COLUMNS, RULES
+from memfs.vm.rules import DEFAULT_COLUMN, RULES
 
-MAX_NODES: Final = 16  # zonelists of the core hold 64 zones, four per node
+MAX_NODES: Final = 64  # zonelists of the core hold 256 zones, four per node
 MAX_CPUS: Final = 64
 BUILTIN: Final = Path(__file__).with_name("layouts")
 
@@ -193,7 +193,7 @@ class _Reader:
         values = self.table(top, TOP_KEYS, "", 0)
         cpus = values.get("cpus", 1)
         nodes = self.nodes(tables, cpus)
-        kernel = values.get("kernel", COLUMNS[-1])
+        kernel = values.get("kernel", DEFAULT_COLUMN)
         for node in nodes:
             self.check_zones(node, RULES["zone_types"].cells[kernel])
         pages = sum(node.pages for node in nodes if node.plugged)
@@ -202,7 +202,7 @@ class _Reader:
             kernel=kernel,
             nodes=nodes,
             lowmem=values.get("lowmem"),
-            block_pages=values.get("block", 2048),
+            block_pages=values.get("block", RULES["block_pages"].cells[kernel]),
             cpus=cpus,
             min_free_kbytes=values.get("min_free_kbytes"),
             swap_pages=min(values.get("swap", pages), MAX_PAGES - 1),

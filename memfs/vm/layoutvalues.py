@@ -15,6 +15,7 @@ from memfs.vm.rules import COLUMNS, RULES
 PAGE_SIZE: Final = 4096
 MAX_PAGES: Final = 1 << 28  # a page table entry has 28 bits of pfn
 MAX_ORDER_PAGES: Final = 1024  # a zone starts at a block of the highest order
+MIN_BLOCK_PAGES: Final = 2048  # the core knows zones by ranges of 2048 pages
 UNITS: Final = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
@@ -131,8 +132,8 @@ def as_zone(value: Value) -> ZoneSpec:
 
 
 def as_block_size(value: Value) -> int:
-    """The size of a memory block of sysfs: a power of two, 4 MiB or more."""
-    pages = as_pages(MAX_ORDER_PAGES, MAX_ORDER_PAGES)(value)
+    """The size of a memory block of sysfs: a power of two, 8 MiB or more."""
+    pages = as_pages(MIN_BLOCK_PAGES, MIN_BLOCK_PAGES)(value)
     if pages & (pages - 1):
         raise value.wrong(f"{value.value} is no power of two")
     return pages

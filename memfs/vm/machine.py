@@ -26,6 +26,7 @@ from memfs.vm import (
     zones,
 )
 from memfs.vm._ffi import Core, ZoneStat
+from memfs.vm.blocks import Blocks
 from memfs.vm.compact import CompactResult
 from memfs.vm.devices import DEVICES, DeviceConf
 from memfs.vm.errors import VmError
@@ -44,6 +45,7 @@ from memfs.vm.revoke import Revocations
 from memfs.vm.rules import Rules
 from memfs.vm.sched import Op, Scheduler
 from memfs.vm.tasks import Tasks
+from memfs.vm.tunables import Tunables
 from memfs.vm.writeback import Writeback
 from memfs.vm.zones import Node, Zone
 
@@ -115,6 +117,10 @@ class Machine:
         self.klog = KernelLog(self.core.now)
         self.nodes = {s.nid: Node(s, layout.distances[s.nid]) for s in layout.nodes}
         self.zones: dict[int, Zone] = {}
+        self.blocks = Blocks(self)
+        self.tunables = Tunables.of(layout, self.rules)
+        # Modelled CPU time of tasks, ns, by CPU; only grows.
+        self.cpu_ns = [0] * layout.cpus
         self.zonelists: dict[tuple[int, int], tuple[int, ...]] = {}
         self.oom = OomState()
         self.files = Files(self)
@@ -151,7 +157,8 @@ class Machine:
             "prefetch": int(prefetch),
             "paranoid": int(self.paranoid),
             "rules": (rules.cumulative_min and _ffi.RULE_CUMULATIVE_MIN)
-            | (rules.unmap_refuses_young and _ffi.RULE_UNMAP_REFUSES_YOUNG),
+            | (rules.unmap_refuses_young and _ffi.RULE_UNMAP_REFUSES_YOUNG)
+            | (rules.one_pcp and _ffi.RULE_ONE_PCP),
             "closed_rules": self._closed_rules(),
             "seed": self.seed,
         }

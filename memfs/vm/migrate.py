@@ -24,7 +24,7 @@ from memfs.vm import _ffi, zones
 from memfs.vm._ffi import Migrate, check
 from memfs.vm.errors import VmError
 from memfs.vm.reclaim import try_to_free_pages
-from memfs.vm.rules import CLASS_HOTREMOVABLE
+from memfs.vm.ruleviews import CLASS_HOTREMOVABLE
 from memfs.vm.sched import HZ_NS, MORE, Io, Op, Park, Until
 
 if TYPE_CHECKING:

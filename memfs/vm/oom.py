@@ -9,7 +9,7 @@ from enum import Enum
 from math import isqrt
 from typing import TYPE_CHECKING
 
-from memfs.vm.rules import OomView
+from memfs.vm.ruleviews import OomView
 from memfs.vm.sched import HZ_NS
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from memfs.vm import _ffi
 from memfs.vm._ffi import REASON_NAMES, Reclaim, ZoneItem, ZoneStat
-from memfs.vm.rules import ListZone
+from memfs.vm.ruleviews import ListZone
 from memfs.vm.sched import HZ_NS, MORE, Io, Op, Park, Until
 from memfs.vm.zones import DEF_PRIORITY
 

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from memfs.vm import _ffi
 from memfs.vm._ffi import NUMA_NAMES, DevStat, HostStat, SwapStat, ZoneItem, ZoneStat
-from memfs.vm.rules import HIGHMEM
 
 if TYPE_CHECKING:
     from memfs.vm.machine import Machine
+
+HIGHMEM = 2
 
 
 class Sums(NamedTuple):
@@ -70,7 +71,11 @@ class NodeFigures(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """The machine at one version; pages."""
+    """The machine at one version; pages.
+
+    Attributes:
+        allocated: allocations since boot, by zone type.
+    """
 
     version: int
     now: int
@@ -78,6 +83,7 @@ class Snapshot(NamedTuple):
     zone_sums: Mapping[int, Sums]
     nodes: Mapping[int, NodeFigures]
     total: Sums
+    allocated: Mapping[int, int]
     swap: SwapStat
     events: Mapping[str, int]
     disk: DevStat
@@ -85,11 +91,16 @@ class Snapshot(NamedTuple):
     host: HostStat
 
 
-def zone_sums(stat: ZoneStat) -> Sums:
-    """One zone's figures under the names that add up."""
+def zone_sums(stat: ZoneStat, high_type: int = HIGHMEM) -> Sums:
+    """One zone's figures under the names that add up.
+
+    Args:
+        stat: of the core.
+        high_type: the zone type that is high memory.
+    """
     item = stat.item
     free = stat.free if stat.open else 0
-    high = stat.type == HIGHMEM
+    high = stat.type == high_type
     slab = item[ZoneItem.NR_RADIX] + item[ZoneItem.NR_SHMEMDIR]
     return Sums(
         present=stat.present,
@@ -123,6 +134,15 @@ def zone_sums(stat: ZoneStat) -> Sums:
     )
 
 
+def allocated(stats: Iterable[ZoneStat]) -> dict[int, int]:
+    """Allocations by zone type."""
+    by_type: dict[int, int] = {}
+    for stat in stats:
+        served = stat.numa[0] + stat.numa[1]
+        by_type[stat.type] = by_type.get(stat.type, 0) + served
+    return by_type
+
+
 def added(rows: Iterable[Sums]) -> Sums:
     """The sum of `rows`, field by field."""
     columns = zip(*rows, strict=True)
@@ -132,7 +152,8 @@ def added(rows: Iterable[Sums]) -> Sums:
 def take(m: Machine) -> Snapshot:
     """Read every figure of the machine; see Machine.snapshot() for the cached one."""
     stats = {zid: m.core.zone_stat(zid) for zid in sorted(m.zones)}
-    by_zone = {zid: zone_sums(stat) for zid, stat in stats.items()}
+    high = m.rules.high_type
+    by_zone = {zid: zone_sums(stat, high) for zid, stat in stats.items()}
     nodes = {}
     for node in m.nodes.values():
         if node.plugged:
@@ -151,6 +172,7 @@ def take(m: Machine) -> Snapshot:
         zone_sums=by_zone,
         nodes=nodes,
         total=added(node.sums for node in nodes.values()),
+        allocated=allocated(stats.values()),
         swap=m.core.swap_stat(),
         events=m.events(),
         disk=m.core.dev_stat(_ffi.DEV_DISK),

@@ -304,6 +304,7 @@ class Task:
         # without end lets the clock go on.
         cost = walk.take_cost()
         self.cpu_ns += cost
+        self.m.cpu_ns[self.cpu] += cost
         if cost:
             yield Until(self.m.now + cost)
         else:
@@ -363,7 +364,7 @@ class Tasks:
     def __init__(self, m: Machine) -> None:
         self.m = m
         self._by_pid: dict[int, Task] = {}
-        self._created = 0
+        self.created = 0
 
     def create(self, name: str, pid: int, stamp: int | None = None) -> Task:
         """A task without areas; CPUs are given out in turn.
@@ -377,9 +378,9 @@ class Tasks:
             raise VmError(errno.EEXIST, f"there is a task {pid}")
         if pid < 1:
             raise VmError(errno.EINVAL, f"pid {pid}")
-        cpu = self._created % self.m.layout.cpus
+        cpu = self.created % self.m.layout.cpus
         task = Task(self.m, name, pid, cpu, stamp or self.m.next_stamp())
-        self._created += 1
+        self.created += 1
         self._by_pid[pid] = task
         self.m.bump()
         return task

@@ -23,15 +23,13 @@ MAX_VIOLATIONS = 100
 
 def check_zonelists(m: Machine) -> Iterator[str]:
     """Zonelists equal the rule's, from scratch, and hold no closed zone."""
-    for nid in m.nodes:
-        for cls in range(_ffi.NR_CLASSES):
-            seen = list(m.zonelists.get((nid, cls), ()))
-            wanted = zones.wanted_zonelist(m, nid, cls)
-            if seen != wanted:
-                yield f"zonelist {cls} of node {nid} is {seen}, not {wanted}"
-            for zid in seen:
-                if zid not in m.zones or not m.zones[zid].gate_open:
-                    yield f"zonelist {cls} of node {nid} has closed zone {zid}"
+    for (nid, cls), wanted in zones.wanted_zonelists(m).items():
+        seen = list(m.zonelists.get((nid, cls), ()))
+        if seen != wanted:
+            yield f"zonelist {cls} of node {nid} is {seen}, not {wanted}"
+        for zid in seen:
+            if zid not in m.zones or not m.zones[zid].gate_open:
+                yield f"zonelist {cls} of node {nid} has closed zone {zid}"
 
 
 def check_marks(m: Machine) -> Iterator[str]:
@@ -73,8 +71,8 @@ def check_places(m: Machine) -> Iterator[str]:
         if s.managed != s.present - s.item[ZoneItem.NR_RESERVED]:
             yield f"{zone.label}: managed is not present less reserved"
         used = sum(s.item[item] for item in kernel) - m.faults.stray(zone)
-        if zone.removable and used:
-            yield f"{zone.label}: {used} kernel pages in hot-removable memory"
+        if used and zones.bars_kernel(m, zone):
+            yield f"{zone.label}: {used} kernel pages in memory that is to be removable"
 
 
 def check_nodes(m: Machine) -> Iterator[str]:

@@ -14,13 +14,27 @@ from typing import TYPE_CHECKING, NamedTuple
 from memfs.vm import _ffi
 from memfs.vm.layout import Layout, NodeSpec
 from memfs.vm.layoutvalues import MAX_ORDER_PAGES
-from memfs.vm.rules import HIGHMEM, ListZone, Rules
+from memfs.vm.rules import Rules
+from memfs.vm.rules61 import protection as protection_of
+from memfs.vm.ruleviews import (
+    CLASS_DMA,
+    CLASS_HIGHMEM,
+    CLASS_HOTREMOVABLE,
+    CLASS_NORMAL,
+    ListZone,
+    MarkView,
+    MinFreeView,
+    NodeView,
+    PcpMarks,
+    PcpView,
+)
 
 if TYPE_CHECKING:
     from memfs.vm.machine import Machine
     from memfs.vm.sched import Job
 
 DEF_PRIORITY = 12
+PCP_MOST = 65535 - 1024  # places of the core's largest ring, less a batch
 
 
 class Extent(NamedTuple):
@@ -49,6 +63,11 @@ class Zone:
         self.managed = extent.present - extent.reserved
         self.removable = removable
         self.gate_open = False
+        # Pages that it keeps from requests of each higher zone type.
+        self.protection: tuple[int, ...] = (0,) * len(m.rules.shown_zones)
+        self.boost = 0
+        # Where it begins for all the world to see.
+        self.shown_start = max(extent.start_pfn, m.rules.first_pfn)
         self.prev_priority = DEF_PRIORITY
         self.temp_priority = DEF_PRIORITY
         self.refill_counter = 0
@@ -112,12 +131,12 @@ class Node:
 
 
 def carve(spec: NodeSpec, layout: Layout, rules: Rules) -> list[Extent]:
-    """Cut a node into zones: DMA below 16 MiB, Normal below lowmem, HighMem."""
+    """Cut a node into zones, by where the rule says that each type ends."""
     if spec.zones:
         return _given(spec, layout, rules)
     end = spec.end_pfn - spec.mem_map
     lowmem = layout.lowmem if layout.lowmem is not None else end
-    bounds = (0, rules.dma_pages, max(lowmem, rules.dma_pages), 1 << 32)
+    bounds = (0, *rules.zone_bounds(lowmem))
     extents = []
     for kind in range(len(rules.zone_types)):
         start = max(spec.start_pfn, bounds[kind])
@@ -143,7 +162,8 @@ def _given(spec: NodeSpec, layout: Layout, rules: Rules) -> list[Extent]:
 
 def populate(m: Machine, node: Node) -> None:
     """Bring a node's zones, their gates closed; marks and zonelists follow."""
-    for extent in carve(node.spec, m.layout, m.rules):
+    extents = carve(node.spec, m.layout, m.rules)
+    for extent in extents:
         m.core.zone_plug(
             extent.zid,
             node.nid,
@@ -156,6 +176,7 @@ def populate(m: Machine, node: Node) -> None:
         zone = Zone(m, node.nid, extent, node.removable)
         node.zones.append(zone)
         m.zones[zone.zid] = zone
+    m.blocks.plug(node.nid, extents)
     node.plugged = True
 
 
@@ -164,24 +185,88 @@ def depopulate(m: Machine, node: Node) -> None:
     for zone in node.zones:
         m.core.zone_unplug(zone.zid)
         del m.zones[zone.zid]
+    m.blocks.unplug(node.nid)
     node.zones.clear()
     node.plugged = False
 
 
-def min_free_pages(layout: Layout, rules: Rules) -> int:
-    """pages_min of the whole machine."""
-    kbytes = layout.min_free_kbytes
-    return (rules.min_free_kbytes if kbytes is None else kbytes) >> 2
+def min_free_kbytes(m: Machine) -> int:
+    """min_free_kbytes of the whole machine, kB: what was set, or the rule's."""
+    if m.tunables.min_free_kbytes is not None:
+        return m.tunables.min_free_kbytes
+    low = [zone for zone in m.zones.values() if zone.type <= m.rules.kernel_type]
+    return m.rules.min_free_kbytes(
+        MinFreeView(
+            kernel_zones=len(low),
+            lowmem=sum(zone.managed for zone in low),
+            total=sum(zone.managed for zone in m.zones.values()),
+            thp=m.tunables.thp,
+        )
+    )
 
 
 def zone_marks(m: Machine, zone: Zone) -> tuple[int, int, int]:
     """Watermarks of a zone by the rule; a closed gate asks for every page."""
-    lowmem = sum(z.present for z in m.zones.values() if z.type != HIGHMEM)
+    zones, high_type = m.zones.values(), m.rules.high_type
     marks = m.rules.watermarks(
-        min_free_pages(m.layout, m.rules), zone.present, lowmem, zone.type == HIGHMEM
+        MarkView(
+            min_total=min_free_kbytes(m) >> 2,
+            present=zone.present,
+            managed=zone.managed,
+            lowmem=sum(z.present for z in zones if z.type != high_type),
+            total=sum(z.managed for z in zones),
+            high=zone.type == high_type,
+            scale_factor=m.tunables.watermark_scale_factor,
+        )
     )
-    high = marks.high if zone.gate_open else zone.present
-    return marks.min, marks.low, max(high, marks.low)
+    low, mid, high = (mark + zone.boost for mark in marks)
+    return low, mid, max(high if zone.gate_open else zone.present, mid)
+
+
+def zone_pcp(m: Machine, zone: Zone) -> PcpMarks:
+    """Sizes of a zone's per-CPU lists by the rule; a closed gate has none."""
+    cpus = m.nodes[zone.nid].cpus
+    pcp = m.rules.pcp(
+        PcpView(
+            present=zone.present,
+            managed=zone.managed,
+            low=zone_marks(m, zone)[1],
+            cpus=len(cpus) or m.layout.cpus,
+            fraction=m.tunables.percpu_pagelist_high_fraction,
+        )
+    )
+    if not zone.gate_open:
+        return PcpMarks(0, 0, 0, 0, pcp.batch)
+    return pcp._replace(hot_high=min(pcp.hot_high, PCP_MOST))
+
+
+def protect(m: Machine) -> None:
+    """Recompute what each zone keeps from requests of higher types."""
+    nr = len(m.rules.shown_zones)
+    for node in m.nodes.values():
+        managed = [0] * nr
+        for zone in node.zones:
+            managed[zone.type] = zone.managed
+        rows = protection_of(managed, m.tunables.lowmem_reserve_ratio)
+        for zone in node.zones:
+            zone.protection = tuple(rows[zone.type])
+
+
+def bars_kernel(m: Machine, zone: Zone) -> bool:
+    """Whether kernel data must not lie in a zone."""
+    if m.rules.kernel_anywhere:
+        return zone.type > m.rules.kernel_type
+    return zone.removable
+
+
+def top_type(m: Machine, cls: int) -> int:
+    """The highest zone type that a class of requests may have."""
+    return {
+        CLASS_DMA: 0,
+        CLASS_NORMAL: m.rules.kernel_type,
+        CLASS_HIGHMEM: max(m.rules.kernel_type, m.rules.high_type),
+        CLASS_HOTREMOVABLE: len(m.rules.zone_types) - 1,
+    }[cls]
 
 
 def list_zones(m: Machine) -> list[ListZone]:
@@ -193,9 +278,21 @@ def list_zones(m: Machine) -> list[ListZone]:
     ]
 
 
-def wanted_zonelist(m: Machine, nid: int, cls: int) -> list[int]:
-    """A zonelist by the rule, from scratch."""
-    return m.rules.zonelist(cls, nid, len(m.nodes), list_zones(m))
+def node_order(m: Machine, nid: int) -> list[int]:
+    """The nodes of the layout as seen from one, by the rule."""
+    views = [NodeView(node.nid, bool(node.cpus)) for node in m.nodes.values()]
+    return m.rules.node_order(nid, views, m.layout.distances)
+
+
+def wanted_zonelists(m: Machine) -> dict[tuple[int, int], list[int]]:
+    """Every zonelist by the rule, from scratch; keyed by node and class."""
+    zones = list_zones(m)
+    return {
+        (nid, cls): m.rules.zonelist(cls, order, zones)
+        for nid in m.nodes
+        for order in (node_order(m, nid),)
+        for cls in range(_ffi.NR_CLASSES)
+    }
 
 
 def rebuild(m: Machine) -> None:
@@ -204,16 +301,16 @@ def rebuild(m: Machine) -> None:
     Departure: the prototype did not recompute watermarks at plug and unplug;
     Iwamoto said in 2005 that it has to be done.
     """
-    m.zonelists.clear()
+    protect(m)
     for zone in m.zones.values():
         m.core.zone_marks(zone.zid, zone_marks(m, zone))
-        pcp = m.rules.pcp(zone.present)
-        m.core.zone_pcp(zone.zid, pcp if zone.gate_open else (0, 0, 0, 0, pcp.batch))
-    for nid in m.nodes:
-        for cls in range(_ffi.NR_CLASSES):
-            zids = wanted_zonelist(m, nid, cls)
-            m.zonelists[nid, cls] = tuple(zids)
-            m.core.zonelist(nid, cls, zids)
+        m.core.zone_pcp(zone.zid, zone_pcp(m, zone))
+    m.zonelists.clear()
+    for (nid, cls), zids in wanted_zonelists(m).items():
+        m.zonelists[nid, cls] = tuple(zids)
+        m.core.zonelist(nid, cls, zids)
+        top = top_type(m, cls)
+        m.core.zonelist_reserve(nid, cls, [m.zones[z].protection[top] for z in zids])
 
 
 def set_gate(m: Machine, zones: list[Zone], is_open: bool) -> None:

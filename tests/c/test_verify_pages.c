@@ -183,7 +183,7 @@ static const struct damage damages[] = {
 	D(unaligned, "is not aligned"),
 	D(present, "spanned 4096, present 8000"),
 	D(virgin, "99 untouched blocks"),
-	D(zonelist_nr, "length 65"),
+	D(zonelist_nr, "length 257"),
 	D(block_flags, "bad block"),
 	D(pcp_length, "2000 pages, newest"),
 	D(pagevec_nr, "16 pages"),

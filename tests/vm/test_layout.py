@@ -105,7 +105,7 @@ def test_a_short_distance_table_is_filled_up():
             "zones",
         ),
         ("node = 1\n", 1, "node"),
-        (NODE * 17, 33, "node"),
+        (NODE * 65, 129, "node"),
     ],
 )
 def test_a_mistake_names_its_line_and_key(text, line, key):

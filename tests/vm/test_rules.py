@@ -4,17 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from memfs.vm.rules import (
-    CLASS_DMA,
-    CLASS_HIGHMEM,
-    CLASS_HOTREMOVABLE,
-    CLASS_NORMAL,
-    COLUMNS,
-    RULES,
-    S0_CHANGES,
-    ListZone,
-    OomView,
-    Rules,
+from memfs.vm.rules import COLUMNS, RULES, S0_CHANGES, Rules
+from memfs.vm.rules26 import (
     node_major,
     oom_260,
     pcp_260,
@@ -22,6 +13,16 @@ from memfs.vm.rules import (
     reclaim_zonelist,
     type_major,
     watermarks_260,
+)
+from memfs.vm.ruleviews import (
+    CLASS_DMA,
+    CLASS_HIGHMEM,
+    CLASS_HOTREMOVABLE,
+    CLASS_NORMAL,
+    ListZone,
+    MarkView,
+    OomView,
+    PcpView,
 )
 
 # Two nodes: 0 has DMA[0] and Normal[1], removable 1 has Normal[5] and HighMem[6].
@@ -70,7 +71,7 @@ def test_zone_numbers_have_stride_3_and_then_4():
 
 def test_the_prototype_fills_removable_memory_first():
     """Zonelists of the announcement's machine, type before node."""
-    lists = {cls: type_major(cls, 0, 2, ZONES) for cls in range(4)}
+    lists = {cls: type_major(cls, [0, 1], ZONES) for cls in range(4)}
 
     assert lists[CLASS_HOTREMOVABLE] == [6, 5, 1, 0]
     assert lists[CLASS_NORMAL] == [1, 0]
@@ -80,9 +81,9 @@ def test_the_prototype_fills_removable_memory_first():
 
 def test_260_goes_node_by_node():
     """All zones of the local node first; kernel data never leaves node 0."""
-    assert node_major(CLASS_HOTREMOVABLE, 0, 2, ZONES) == [1, 0, 6, 5]
-    assert node_major(CLASS_HOTREMOVABLE, 1, 2, ZONES) == [6, 5, 1, 0]
-    assert node_major(CLASS_NORMAL, 1, 2, ZONES) == [1, 0]
+    assert node_major(CLASS_HOTREMOVABLE, [0, 1], ZONES) == [1, 0, 6, 5]
+    assert node_major(CLASS_HOTREMOVABLE, [1, 0], ZONES) == [6, 5, 1, 0]
+    assert node_major(CLASS_NORMAL, [1, 0], ZONES) == [1, 0]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,8 @@ def test_260_goes_node_by_node():
 )
 def test_watermarks_are_those_of_the_announcement(present, high, marks):
     """256 pages over 215040 pages of low memory; high memory by its size."""
-    assert watermarks_260(256, present, 215040, high) == marks
+    view = MarkView(256, present, present, 215040, 215040, high)
+    assert watermarks_260(view) == marks
 
 
 @pytest.mark.parametrize(
@@ -106,7 +108,8 @@ def test_watermarks_are_those_of_the_announcement(present, high, marks):
 )
 def test_per_cpu_lists_by_the_size_of_the_zone(present, batch):
     """hot 2 and 6 batches, cold 0 and 2."""
-    assert pcp_260(present) == (2 * batch, 6 * batch, 0, 2 * batch, batch)
+    view = PcpView(present, present, 0, 1)
+    assert pcp_260(view) == (2 * batch, 6 * batch, 0, 2 * batch, batch)
 
 
 def test_direct_reclaim_walks_a_node_or_the_zonelist():

@@ -68,6 +68,11 @@ class ZoneCalls(Handle):
         rc = lib.vm_zonelist(self.vm, nid, cls, len(zids), list(zids))
         check(rc, f"zonelist {cls} of node {nid}")
 
+    def zonelist_reserve(self, nid: int, cls: int, pages: Sequence[int]) -> None:
+        """Set what each zone of a zonelist keeps from its class, pages."""
+        rc = lib.vm_zonelist_reserve(self.vm, nid, cls, len(pages), list(pages))
+        check(rc, f"reserve of zonelist {cls} of node {nid}")
+
     def cpu_node(self, cpu: int, nid: int) -> None:
         """Say on which node a CPU is."""
         check(lib.vm_cpu_node(self.vm, cpu, nid), f"CPU {cpu} on node {nid}")
@@ -129,6 +134,18 @@ class ZoneCalls(Handle):
             s.pcp_cold_high,
             s.pcp_batch,
         )
+
+    def pcp_counts(self, zid: int) -> list[int]:
+        """Pages on the per-CPU lists of a zone, by CPU."""
+        counts = ffi.new("uint32_t[]", lib.VM_MAX_CPUS)
+        check(lib.vm_pcp_counts(self.vm, zid, counts), f"there is no zone {zid}")
+        return list(counts)
+
+    def slab_stat(self, kind: int) -> tuple[int, int]:
+        """Slabs of index nodes of a kind (a page each), and nodes in use in them."""
+        out = ffi.new("uint32_t[2]")
+        lib.vm_slab_stat(self.vm, kind, out, out + 1)
+        return out[0], out[1]
 
     def events(self) -> dict[str, int]:
         """Event counters by lower-case name; they only grow."""

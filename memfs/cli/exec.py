@@ -1,0 +1,123 @@
+"""``memfs exec``: runs a program that takes the modelled machine for the real one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from memfs.cli import complete
+from memfs.cli.common import mount_option
+from memfs.client import ClientError, find_mount
+
+EXAMPLES = """\
+\b
+Examples:
+  memfs exec -- free -h                         the machine mounted on mountpoint/
+  memfs exec --mount /mnt/m -- numactl -H
+  memfs exec --machine modern -- chmem -d 1G    a machine for this one program
+  memfs exec --machine my.toml -- bash          look around in it
+
+\b
+The program sees the mount's proc and sys in the place of the real ones; what the
+model does not own is the host's. What asks the kernel by system call (sysinfo, numa
+policies, sched_getaffinity) sees the real machine.
+
+\b
+Exit status: the program's; 128 and the signal's number if one ended it; 127 it was
+not found; 126 it could not be run; 1 there can be no namespace here.
+"""
+
+NOT_RUN, NOT_FOUND, BY_SIGNAL = 126, 127, 128
+
+
+@click.command(
+    "exec",
+    epilog=EXAMPLES,
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+@mount_option
+@click.option(
+    "--machine",
+    metavar="NAME|FILE",
+    shell_complete=complete.machine_names,
+    help="Mount this machine for the program, and unmount it after it.",
+)
+@click.argument("program", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.pass_context
+def command(
+    ctx: click.Context, mount: str | None, machine: str | None, program: tuple[str, ...]
+) -> None:
+    """Run PROGRAM so that it takes the mounted machine for the real one."""
+    if machine is None:
+        run(find_mount(mount).path, program)
+    if mount is not None:
+        raise click.UsageError("--mount and --machine: one of them.")
+    ctx.exit(run_mounted(machine, program))
+
+
+def run(mountpoint: Path, program: tuple[str, ...]) -> NoReturn:
+    """Become *program*, in a namespace that shows the mount.
+
+    Raises:
+        ClientError: there can be no namespace here.
+    """
+    from memfs import namespace
+
+    try:
+        namespace.enter(mountpoint)
+    except namespace.NamespaceError as error:
+        raise ClientError(f"no namespace for {program[0]}: {error}") from None
+    sys.stdout.flush()
+    try:
+        os.execvp(program[0], program)
+    except FileNotFoundError:
+        status = NOT_FOUND
+        click.echo(f"memfs: {program[0]}: not found", err=True)
+    except OSError as error:
+        status = NOT_RUN
+        click.echo(f"memfs: {program[0]}: {error.strerror}", err=True)
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def run_mounted(machine: str, program: tuple[str, ...]) -> int:
+    """Mount *machine*, run *program*, unmount. Returns: its exit status."""
+    from memfs.cli.mount import start
+    from memfs.cli.umount import take_away
+
+    with tempfile.TemporaryDirectory(prefix="memfs-exec-") as scratch:
+        point = Path(scratch) / "mnt"
+        point.mkdir()
+        passed = ["allow_other"] if os.geteuid() == 0 else []
+        start(str(point), {"machine": machine}, passed, False, None)
+        try:
+            return wait_for(point, program)
+        finally:
+            take_away(point, lazy=True)
+
+
+def wait_for(point: Path, program: tuple[str, ...]) -> int:
+    """Run *program* in a child; its status, as a shell has it."""
+    child = os.fork()
+    if child == 0:
+        try:
+            run(point, program)
+        except ClientError as error:
+            click.echo(f"memfs: {error}", err=True)
+            os._exit(error.status)
+        except BaseException as error:
+            click.echo(f"memfs: {error}", err=True)
+        os._exit(1)
+    # The terminal's signals are the child's business.
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda got, frame: os.kill(child, got))
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return BY_SIGNAL - status if status < 0 else status

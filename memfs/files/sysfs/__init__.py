@@ -1,0 +1,227 @@
+"""The rows of ``sys/``: nodes, memory blocks and CPUs as Linux 6.1 shows them."""
+
+from __future__ import annotations
+
+from memfs.files.cpus import siblings
+from memfs.files.proc import vmstat
+from memfs.files.row import Ids, RenderAt, Row, Target, constant, never
+from memfs.files.sysfs import cpu, memory, node
+
+SYSTEM = "sys/devices/system"
+NODE = f"{SYSTEM}/node"
+MEMORY = f"{SYSTEM}/memory"
+CPU = f"{SYSTEM}/cpu"
+TOPOLOGY = f"{CPU}/cpuN/topology"
+
+
+def directory(path: str, what: str, ids: Ids) -> Row:
+    """A directory for each member of a family."""
+    return Row(path, 0o755, "", what, ids=ids)
+
+
+def link(path: str, what: str, target: Target, ids: Ids | None = None) -> Row:
+    """A symbolic link, or one for each member of a family."""
+    return Row(path, 0o777, "", what, link=target, ids=ids)
+
+
+def bus(name: str, members: str, ids: Ids) -> Row:
+    """The links of a bus to its devices."""
+    target = f"../../../devices/system/{name}/{members[:-1]}"
+    return link(
+        f"sys/bus/{name}/devices/{members}",
+        "a device of the bus",
+        lambda at: f"{target}{at[-1]}",
+        ids,
+    )
+
+
+def subsystem(path: str, name: str) -> Row:
+    """The link of a device to its bus."""
+    up = "../" * 4
+    return link(f"{path}/subsystem", "its bus", lambda at: f"{up}bus/{name}")
+
+
+def cpu_file(name: str, what: str, render: RenderAt) -> Row:
+    """A file of a CPU's topology."""
+    return Row(f"{TOPOLOGY}/{name}", 0o444, "", what, render_at=render, version=never)
+
+
+NODE_ROWS = (
+    Row(f"{NODE}/online", 0o444, "", "nodes there", node.listed(node.online)),
+    Row(f"{NODE}/possible", 0o444, "", "node slots", node.listed(node.possible)),
+    Row(f"{NODE}/has_cpu", 0o444, "", "nodes with CPUs", node.listed(node.has_cpu)),
+    Row(
+        f"{NODE}/has_memory",
+        0o444,
+        "",
+        "nodes with pages",
+        node.listed(node.has_memory),
+    ),
+    Row(
+        f"{NODE}/has_normal_memory",
+        0o444,
+        "",
+        "nodes with pages for the kernel itself",
+        node.listed(node.has_normal_memory),
+    ),
+    constant(f"{NODE}/has_generic_initiator", "\n", "nodes that only do I/O: none"),
+    directory(f"{NODE}/nodeN", "a node that is there", node.plugged),
+    Row(
+        f"{NODE}/nodeN/meminfo",
+        0o444,
+        "kB",
+        "memory of the node",
+        render_at=node.render_meminfo,
+    ),
+    Row(
+        f"{NODE}/nodeN/numastat",
+        0o444,
+        "pages",
+        "where allocations were served",
+        render_at=node.render_numastat,
+    ),
+    Row(
+        f"{NODE}/nodeN/vmstat",
+        0o444,
+        "pages, events",
+        "gauges of the node",
+        render_at=vmstat.render_node,
+    ),
+    Row(
+        f"{NODE}/nodeN/distance",
+        0o444,
+        "",
+        "how far the nodes are; 10 is itself",
+        render_at=node.render_distance,
+    ),
+    Row(
+        f"{NODE}/nodeN/cpumap",
+        0o444,
+        "",
+        "its CPUs as a mask",
+        render_at=node.render_cpumap,
+    ),
+    Row(
+        f"{NODE}/nodeN/cpulist",
+        0o444,
+        "",
+        "its CPUs as a list",
+        render_at=node.render_cpulist,
+    ),
+    link(
+        f"{NODE}/nodeN/memoryN",
+        "a block of the node",
+        lambda at: f"../../memory/memory{at[-1]}",
+        node.blocks_of,
+    ),
+    link(
+        f"{NODE}/nodeN/cpuN",
+        "a CPU of the node",
+        lambda at: f"../../cpu/cpu{at[-1]}",
+        node.cpus_of,
+    ),
+    subsystem(f"{NODE}/nodeN", "node"),
+)
+
+MEMORY_ROWS = (
+    Row(
+        f"{MEMORY}/block_size_bytes",
+        0o444,
+        "bytes",
+        "size of a block, in hexadecimal digits",
+        memory.render_block_size,
+        version=never,
+    ),
+    directory(f"{MEMORY}/memoryN", "a memory block", memory.there),
+    Row(
+        f"{MEMORY}/memoryN/state",
+        0o444,
+        "",
+        "online, offline or going-offline",
+        render_at=memory.render_state,
+    ),
+    Row(
+        f"{MEMORY}/memoryN/online",
+        0o444,
+        "",
+        "1 or 0",
+        render_at=memory.render_online,
+    ),
+    Row(
+        f"{MEMORY}/memoryN/removable",
+        0o444,
+        "",
+        "1 or 0",
+        render_at=memory.render_removable,
+        version=never,
+    ),
+    Row(
+        f"{MEMORY}/memoryN/phys_index",
+        0o444,
+        "",
+        "its number, in hexadecimal digits",
+        render_at=memory.render_phys_index,
+        version=never,
+    ),
+    Row(
+        f"{MEMORY}/memoryN/phys_device",
+        0o444,
+        "",
+        "0",
+        render_at=memory.render_phys_device,
+        version=never,
+    ),
+    Row(
+        f"{MEMORY}/memoryN/valid_zones",
+        0o444,
+        "",
+        "its zone, or where it can go; the default first",
+        render_at=memory.render_valid_zones,
+    ),
+    link(
+        f"{MEMORY}/memoryN/nodeN",
+        "the block's node",
+        lambda at: f"../../node/node{at[-1]}",
+        memory.nodes_of,
+    ),
+    subsystem(f"{MEMORY}/memoryN", "memory"),
+)
+
+CPU_ROWS = (
+    Row(f"{CPU}/online", 0o444, "", "CPUs that run", cpu.render_all, version=never),
+    Row(f"{CPU}/possible", 0o444, "", "CPUs there can be", cpu.render_all),
+    Row(f"{CPU}/present", 0o444, "", "CPUs there are", cpu.render_all),
+    Row(f"{CPU}/offline", 0o444, "", "CPUs that do not run", cpu.render_none),
+    Row(f"{CPU}/kernel_max", 0o444, "", "largest number", cpu.render_kernel_max),
+    directory(f"{CPU}/cpuN", "a CPU", cpu.all_cpus),
+    Row(f"{CPU}/cpuN/online", 0o444, "", "1", render_at=cpu.render_online),
+    cpu_file("physical_package_id", "its package: the node", cpu.render_package),
+    cpu_file("core_id", "its core in the package", cpu.render_core),
+    cpu_file("die_id", "0", cpu.render_die),
+    cpu_file("core_cpus", "CPUs of its core", cpu.mask(cpu.alone)),
+    cpu_file("core_cpus_list", "CPUs of its core", cpu.numbers(cpu.alone)),
+    cpu_file("thread_siblings", "CPUs of its core", cpu.mask(cpu.alone)),
+    cpu_file("thread_siblings_list", "CPUs of its core", cpu.numbers(cpu.alone)),
+    cpu_file("die_cpus", "CPUs of its die", cpu.mask(siblings)),
+    cpu_file("die_cpus_list", "CPUs of its die", cpu.numbers(siblings)),
+    cpu_file("package_cpus", "CPUs of its package", cpu.mask(siblings)),
+    cpu_file("package_cpus_list", "CPUs of its package", cpu.numbers(siblings)),
+    cpu_file("core_siblings", "CPUs of its package", cpu.mask(siblings)),
+    cpu_file("core_siblings_list", "CPUs of its package", cpu.numbers(siblings)),
+    link(
+        f"{CPU}/cpuN/nodeN",
+        "the CPU's node",
+        lambda at: f"../../node/node{at[-1]}",
+        cpu.nodes_of,
+    ),
+    subsystem(f"{CPU}/cpuN", "cpu"),
+)
+
+ROWS = (
+    *NODE_ROWS,
+    *MEMORY_ROWS,
+    *CPU_ROWS,
+    bus("node", "nodeN", node.plugged),
+    bus("memory", "memoryN", memory.there),
+    bus("cpu", "cpuN", cpu.all_cpus),
+)
