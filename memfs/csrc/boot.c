@@ -12,7 +12,6 @@
 
 #include "vm_int.h"
 
-#define SECTION_SHIFT 11
 #define MAX_MAPPINGS (1u << 22)
 #define MAX_VMAS (1u << 20)
 #define MAX_MMS (1u << 18)
@@ -51,6 +50,9 @@ static int boot_pages(struct vm *vm)
 	vm->sect_zid = vm_arena(vm, ((n >> SECTION_SHIFT) + 1) * sizeof(u16));
 	if (!vm->pages || !vm->stamps || !vm->frames || !vm->resident || !vm->spilled ||
 	    !vm->sect_zid)
+		return -ENOMEM;
+	vm->isolated = vm_arena(vm, (n >> SECTION_SHIFT) / 8 + 8);
+	if (!vm->isolated)
 		return -ENOMEM;
 	memset(vm->sect_zid, 0xff, ((n >> SECTION_SHIFT) + 1) * sizeof(u16));
 	/* A scan in random order would wait for the host's page tables at each page. */
@@ -195,54 +197,32 @@ void vm_destroy(struct vm *vm)
 	for (i = 0; vm->zones && i < vm->nr_zones; i++) {
 		free(vm->zones[i].pcp);
 		free(vm->zones[i].rings);
+		free(vm->zones[i].untouched);
 	}
 	for (i = 0; i < vm->nr_arenas; i++)
 		munmap(vm->arenas[i].mem, vm->arenas[i].bytes);
 	free(vm);
 }
 
-struct zone *vm_zone_slow(struct vm *vm, u32 pfn)
+/* The zone's first pages; those at the end are reserved. */
+static int fill(struct vm *vm, struct zone *z, u32 first, u32 present, u32 reserved)
 {
-	u32 i;
+	u32 end = first + present, pfn;
 
-	for (i = 0; i < vm->nr_zones; i++) {
-		struct zone *z = &vm->zones[i];
-
-		if (z->populated && pfn >= z->start && pfn - z->start < z->present)
-			return z;
-	}
-	return NULL;
-}
-
-/* Sections that lie in the zone whole know it; cut ones are searched. */
-static void zone_sections(struct vm *vm, const struct zone *z, u16 value)
-{
-	u32 first = (z->start + (1u << SECTION_SHIFT) - 1) >> SECTION_SHIFT;
-	u32 end = (z->start + z->present) >> SECTION_SHIFT;
-	u32 s;
-
-	for (s = first; s < end; s++)
-		vm->sect_zid[s] = value;
-}
-
-static bool zone_overlaps(struct vm *vm, u32 start, u32 present)
-{
-	u32 i;
-
-	for (i = 0; i < vm->nr_zones; i++) {
-		struct zone *z = &vm->zones[i];
-
-		if (z->populated && start < z->start + z->present &&
-		    z->start < start + present)
-			return true;
-	}
-	return false;
+	z->start = z->end = first;
+	z->reserved = (struct range){ end - reserved, end };
+	if (present)
+		vm_range_take(vm, z, first, end);
+	for (pfn = end - reserved; pfn < end; pfn++)
+		vm->pages[pfn].flags = VM_T_RESERVED;
+	z->item[NR_RESERVED] = reserved;
+	return vm_buddy_fill(vm, z, first, end - reserved);
 }
 
 /*
  * vm_zone_plug - a zone's memory comes, gate closed, marks 0
  * @spanned:  pages from start_pfn, holes included
- * @present:  pages that are there, from start_pfn on
+ * @present:  pages that are there, from start_pfn on; 0: blocks come later
  * @reserved: of them, at the end, never given to the allocator
  *
  * Return: 0, -EEXIST if the slot is taken, -EINVAL for a range that does not
@@ -254,15 +234,14 @@ int vm_zone_plug(struct vm *vm, u32 zid, u32 nid, u32 type, u32 start_pfn, u32 s
 	struct zone *z;
 	u32 i;
 
-	if (zid >= vm->nr_zones || nid >= vm->nr_nodes || !present ||
-	    present > spanned || reserved > present ||
-	    start_pfn & ((1u << (VM_MAX_ORDER - 1)) - 1) || start_pfn >= vm->max_pfn ||
-	    spanned > vm->max_pfn - start_pfn)
+	if (zid >= vm->nr_zones || nid >= vm->nr_nodes || present > spanned ||
+	    reserved > present || start_pfn & ((1u << (VM_MAX_ORDER - 1)) - 1) ||
+	    start_pfn >= vm->max_pfn || spanned > vm->max_pfn - start_pfn)
 		return -EINVAL;
 	z = &vm->zones[zid];
 	if (z->populated)
 		return -EEXIST;
-	if (zone_overlaps(vm, start_pfn, present))
+	if (vm_range_taken(vm, start_pfn, start_pfn + present))
 		return -EINVAL;
 	memset(z, 0, sizeof(*z));
 	z->pcp = calloc(vm->nr_cpus * 2, sizeof(*z->pcp));
@@ -271,16 +250,14 @@ int vm_zone_plug(struct vm *vm, u32 zid, u32 nid, u32 type, u32 start_pfn, u32 s
 	z->zid = zid;
 	z->nid = nid;
 	z->type = type;
-	z->start = start_pfn;
 	z->spanned = spanned;
-	z->present = present;
-	z->managed = present - reserved;
 	for (i = 0; i < 2; i++)
 		z->lru[i].head = z->lru[i].tail = NONE;
 	z->populated = 1;
-	zone_sections(vm, z, (u16)zid);
-	vm_buddy_init(vm, z);
-	return vm_zone_pcp(vm, zid, 0, 0, 0, 0, 1);
+	vm_buddy_init(z);
+	return fill(vm, z, start_pfn, present, reserved) ? -ENOMEM :
+							   vm_zone_pcp(vm, zid, 0, 0,
+								       0, 0, 1);
 }
 
 /* Give the host memory of a range of an array back: it reads as zero again. */
@@ -299,23 +276,45 @@ static void arena_clear(void *base, size_t from, size_t to)
 	madvise(start, (size_t)(end - start), MADV_DONTNEED);
 }
 
-static void forget_frames(struct vm *vm, const struct zone *z)
+/* What the pages of a range were is forgotten, and costs no host memory any more. */
+void vm_forget_range(struct vm *vm, u32 first, u32 nr)
 {
 	u32 pfn;
 
-	for (pfn = z->start; pfn < z->start + z->present; pfn++) {
+	arena_clear(vm->pages, first * sizeof(struct page),
+		    (first + (size_t)nr) * sizeof(struct page));
+	arena_clear(vm->stamps, first * sizeof(u32), (first + (size_t)nr) * sizeof(u32));
+	for (pfn = first; pfn < first + nr; pfn++) {
 		vm->nr_resident -= bit_test(vm->resident, pfn);
 		bit_clear(vm->resident, pfn);
 	}
-	madvise(vm->frames + (size_t)z->start * PAGE_SIZE,
-		(size_t)z->present * PAGE_SIZE, MADV_DONTNEED);
+	madvise(vm->frames + (size_t)first * PAGE_SIZE, (size_t)nr * PAGE_SIZE,
+		MADV_DONTNEED);
+}
+
+/* Every piece of memory that the zone has. */
+static void drop_all(struct vm *vm, struct zone *z)
+{
+	u32 s, n, e;
+
+	for (e = 0; e < ARRAY_SIZE(z->edge); e++)
+		if (z->edge[e].end > z->edge[e].first)
+			vm_forget_range(vm, z->edge[e].first,
+					z->edge[e].end - z->edge[e].first);
+	for (s = z->start >> SECTION_SHIFT; s <= z->end >> SECTION_SHIFT; s += n + 1) {
+		for (n = 0; vm->sect_zid[s + n] == z->zid; n++)
+			vm->sect_zid[s + n] = NO_ZONE;
+		if (n)
+			vm_forget_range(vm, s << SECTION_SHIFT, n << SECTION_SHIFT);
+	}
 }
 
 /*
  * vm_zone_unplug - a zone's memory goes
  *
  * The per-CPU lists must have been drained. Return: 0, -ENODEV, or -EBUSY
- * while the gate is open or a managed page is not in the buddy lists.
+ * while the gate is open, a managed page is not in the buddy lists, or a block is
+ * isolated.
  */
 int vm_zone_unplug(struct vm *vm, u32 zid)
 {
@@ -324,16 +323,12 @@ int vm_zone_unplug(struct vm *vm, u32 zid)
 	if (!zone_ok(vm, zid))
 		return -ENODEV;
 	z = &vm->zones[zid];
-	if (z->open || z->item[NR_FREE] != z->managed)
+	if ((z->open && z->present) || z->item[NR_FREE] != z->managed)
 		return -EBUSY;
-	zone_sections(vm, z, 0xffff);
-	arena_clear(vm->pages, z->start * sizeof(struct page),
-		    (z->start + (size_t)z->present) * sizeof(struct page));
-	arena_clear(vm->stamps, z->start * sizeof(u32),
-		    (z->start + (size_t)z->present) * sizeof(u32));
-	forget_frames(vm, z);
+	drop_all(vm, z);
 	free(z->pcp);
 	free(z->rings);
+	free(z->untouched);
 	memset(z, 0, sizeof(*z));
 	return 0;
 }

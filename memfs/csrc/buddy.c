@@ -1,52 +1,123 @@
 /*
  * buddy.c - free blocks of 2^order pages
  *
- * Lists of free blocks run through the free pages themselves (pos is next,
- * rmap is previous). Blocks of the highest order that were never taken are
- * not on a list: zone->virgin counts them, they lie at the zone's start and
- * stand behind the list, the highest first, as boot would have left them.
+ * Blocks of the highest order that were never taken are on no list: the zone has
+ * ranges of untouched ones, which stand behind the list, the highest first, as
+ * boot would have left them. Free blocks of isolated memory are on lists of their
+ * own (block.c).
  *
  * Models: mm/page_alloc.c __rmqueue(), expand(), __free_pages_bulk(), 2.6.0.
  */
-#include "vm_int.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buddy.h"
 
 #define TOP (VM_MAX_ORDER - 1)
 
-static inline void area_push(struct vm *vm, struct zone *z, u32 pfn, u32 order)
-{
-	struct free_area *area = &z->area[order];
-	struct page *p = &vm->pages[pfn];
-
-	p->flags = VM_T_BUDDY | order << EXTRA_SHIFT;
-	p->pos = area->head;
-	p->rmap = NONE;
-	p->index = 0;
-	if (area->head != NONE)
-		vm->pages[area->head].rmap = pfn;
-	area->head = pfn;
-	area->nr++;
-}
-
-static inline void area_remove(struct vm *vm, struct zone *z, u32 pfn, u32 order)
-{
-	struct free_area *area = &z->area[order];
-	struct page *p = &vm->pages[pfn];
-
-	if (p->rmap == NONE)
-		area->head = p->pos;
-	else
-		vm->pages[p->rmap].pos = p->pos;
-	if (p->pos != NONE)
-		vm->pages[p->pos].rmap = p->rmap;
-	area->nr--;
-	*p = (struct page){ 0 };
-}
-
-/* Blocks of an order, those included that were never taken. */
+/* Blocks of an order that can be had, those included that were never taken. */
 u32 vm_area_nr(const struct zone *z, u32 order)
 {
 	return z->area[order].nr + (order == TOP ? z->virgin : 0);
 }
+
+/* ---- untouched blocks ---- */
+
+/* Room for one range more. */
+int vm_virgin_room(struct zone *z)
+{
+	u32 most = max_t(u32, 4, 2 * z->max_untouched);
+	struct virgin *more;
+
+	if (z->nr_untouched < z->max_untouched)
+		return 0;
+	more = realloc(z->untouched, most * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	z->untouched = more;
+	z->max_untouched = most;
+	return 0;
+}
+
+/* Note nr blocks from pfn on as free and untouched. */
+int vm_virgin_add(struct zone *z, u32 pfn, u32 nr)
+{
+	u32 at = z->nr_untouched;
+
+	if (!nr)
+		return 0;
+	if (vm_virgin_room(z))
+		return -ENOMEM;
+	while (at && z->untouched[at - 1].pfn > pfn) {
+		z->untouched[at] = z->untouched[at - 1];
+		at--;
+	}
+	z->untouched[at] = (struct virgin){ pfn, nr };
+	z->nr_untouched++;
+	z->virgin += nr;
+	return 0;
+}
+
+static inline u32 virgin_end(const struct virgin *v)
+{
+	return v->pfn + (v->nr << TOP);
+}
+
+/* Where the untouched blocks that pfn is in end; pfn itself if it is in none. */
+u32 vm_virgin_until(const struct zone *z, u32 pfn)
+{
+	u32 i;
+
+	for (i = 0; i < z->nr_untouched; i++)
+		if (pfn >= z->untouched[i].pfn && pfn < virgin_end(&z->untouched[i]))
+			return virgin_end(&z->untouched[i]);
+	return pfn;
+}
+
+/* One block less, from the end of the last range. */
+static u32 virgin_pop(struct zone *z)
+{
+	struct virgin *last = &z->untouched[z->nr_untouched - 1];
+	u32 pfn = last->pfn + (--last->nr << TOP);
+
+	if (!last->nr)
+		z->nr_untouched--;
+	z->virgin--;
+	return pfn;
+}
+
+/* The part of a range that lies in [first, end) becomes ordinary blocks. */
+static void end_part(struct vm *vm, struct zone *z, u32 i, u32 first, u32 end)
+{
+	struct virgin v = z->untouched[i];
+	u32 from = max_t(u32, v.pfn, first & ~((1u << TOP) - 1));
+	u32 to = min_t(u32, virgin_end(&v), end), pfn;
+
+	memmove(&z->untouched[i], &z->untouched[i + 1],
+		(z->nr_untouched - i - 1) * sizeof(v));
+	z->nr_untouched--;
+	z->virgin -= v.nr;
+	for (pfn = to; pfn > from; pfn -= 1u << TOP)
+		area_push(vm, &z->area[TOP], pfn - (1u << TOP), TOP);
+	vm_virgin_add(z, v.pfn, (from - v.pfn) >> TOP);
+	vm_virgin_add(z, to, (virgin_end(&v) - to) >> TOP);
+}
+
+/*
+ * Untouched blocks in [first, end) become ordinary ones, the lowest at the head.
+ * Who leaves pieces on both sides sees to it that there is room.
+ */
+void vm_virgin_end_range(struct vm *vm, struct zone *z, u32 first, u32 end)
+{
+	u32 i;
+
+	for (i = z->nr_untouched; i--;)
+		if (z->untouched[i].pfn < end && first < virgin_end(&z->untouched[i]))
+			end_part(vm, z, i, first, end);
+}
+
+/* ---- the zone's memory ---- */
 
 /* The rest of a zone that does not fill a block of the highest order. */
 static void free_rest(struct vm *vm, struct zone *z, u32 pfn, u32 end)
@@ -56,36 +127,44 @@ static void free_rest(struct vm *vm, struct zone *z, u32 pfn, u32 end)
 
 		while (pfn & ((1u << order) - 1) || pfn + (1u << order) > end)
 			order--;
-		area_push(vm, z, pfn, order);
+		area_push(vm, &z->area[order], pfn, order);
 		pfn += 1u << order;
 	}
 }
 
-void vm_buddy_init(struct vm *vm, struct zone *z)
+void vm_buddy_init(struct zone *z)
 {
-	u32 end = z->start + z->managed;
-	u32 order, pfn;
+	u32 order;
 
 	for (order = 0; order < VM_MAX_ORDER; order++)
-		z->area[order] = (struct free_area){ NONE, 0 };
-	z->virgin = z->managed >> TOP;
-	free_rest(vm, z, z->start + (z->virgin << TOP), end);
-	z->item[NR_FREE] = z->managed;
-	for (pfn = end; pfn < z->start + z->present; pfn++)
-		vm->pages[pfn].flags = VM_T_RESERVED;
-	z->item[NR_RESERVED] = z->present - z->managed;
+		z->area[order] = z->iso[order] = (struct free_area){ NONE, 0 };
 }
+
+/* Pages that nobody ever touched come, all free; they start on a block. */
+int vm_buddy_fill(struct vm *vm, struct zone *z, u32 first, u32 end)
+{
+	u32 blocks = (end - first) >> TOP;
+
+	if (vm_virgin_add(z, first, blocks))
+		return -ENOMEM;
+	free_rest(vm, z, first + (blocks << TOP), end);
+	z->managed += end - first;
+	z->item[NR_FREE] += end - first;
+	return 0;
+}
+
+/* ---- taking and giving ---- */
 
 static u32 area_pop(struct vm *vm, struct zone *z, u32 order)
 {
 	u32 pfn = z->area[order].head;
 
 	if (pfn != NONE) {
-		area_remove(vm, z, pfn, order);
+		area_remove(vm, &z->area[order], pfn);
 		return pfn;
 	}
 	if (order == TOP && z->virgin)
-		return z->start + (--z->virgin << TOP);
+		return virgin_pop(z);
 	return NONE;
 }
 
@@ -107,55 +186,52 @@ u32 vm_rmqueue(struct vm *vm, struct zone *z, u32 order)
 		return NONE;
 	while (o > order) {
 		o--;
-		area_push(vm, z, pfn, o);
+		area_push(vm, &z->area[o], pfn, o);
 		pfn += 1u << o;
 	}
 	z->item[NR_FREE] -= 1u << order;
 	return pfn;
 }
 
-/* A zone starts on a block of the highest order, so no buddy lies before it. */
-static inline bool buddy_is_free(struct vm *vm, u32 end, u32 pfn, u32 order)
+/*
+ * A buddy lies in the same block of the highest order. Zones and memory blocks start
+ * on one, so a free buddy is of the same zone, and isolated if the page is.
+ */
+static inline bool buddy_is_free(struct vm *vm, u32 pfn, u32 order)
 {
 	const u32 head = VM_T_BUDDY | order << EXTRA_SHIFT;
 
-	return pfn + (1u << order) <= end &&
+	return pfn < vm->max_pfn &&
 	       (vm->pages[pfn].flags & (TYPE_MASK | EXTRA_MASK)) == head;
 }
 
 /* Give a block back and join it with its buddies; the pages are zeroed. */
 void vm_buddy_free(struct vm *vm, struct zone *z, u32 pfn, u32 order)
 {
-	const u32 end = z->start + z->managed;
+	const bool isolated = page_isolated(vm, pfn);
+	struct free_area *area = isolated ? z->iso : z->area;
 
-	z->item[NR_FREE] += 1u << order;
+	z->item[isolated ? NR_FREE_ISO : NR_FREE] += 1u << order;
 	vm->pages[pfn] = (struct page){ 0 };
 	while (order < TOP) {
 		u32 buddy = pfn ^ 1u << order;
 
-		if (!buddy_is_free(vm, end, buddy, order))
+		if (!buddy_is_free(vm, buddy, order))
 			break;
-		area_remove(vm, z, buddy, order);
+		area_remove(vm, &area[order], buddy);
 		pfn &= ~(1u << order);
 		order++;
 	}
-	area_push(vm, z, pfn, order);
-}
-
-/* Virgin blocks from `first` on become ordinary ones, the highest last. */
-static void end_virginity(struct vm *vm, struct zone *z, u32 first)
-{
-	while (z->virgin > first)
-		area_push(vm, z, z->start + (--z->virgin << TOP), TOP);
+	area_push(vm, &area[order], pfn, order);
 }
 
 /* The free block that a free page is in: its order. */
 static u32 block_of(struct vm *vm, struct zone *z, u32 pfn)
 {
-	u32 order;
+	u32 until = vm_virgin_until(z, pfn), order;
 
-	if (pfn - z->start < z->virgin << TOP)
-		end_virginity(vm, z, (pfn - z->start) >> TOP);
+	if (until > pfn)
+		vm_virgin_end_range(vm, z, pfn, until);
 	for (order = 0; order < TOP; order++)
 		if (vm->pages[pfn & ~((1u << order) - 1)].flags ==
 		    (VM_T_BUDDY | order << EXTRA_SHIFT))
@@ -169,11 +245,11 @@ void vm_buddy_take(struct vm *vm, struct zone *z, u32 pfn)
 	u32 order = block_of(vm, z, pfn);
 	u32 head = pfn & ~((1u << order) - 1);
 
-	area_remove(vm, z, head, order);
+	area_remove(vm, &z->area[order], head);
 	while (order--) {
 		u32 upper = head + (1u << order);
 
-		area_push(vm, z, pfn < upper ? upper : head, order);
+		area_push(vm, &z->area[order], pfn < upper ? upper : head, order);
 		head = pfn < upper ? head : upper;
 	}
 	z->item[NR_FREE]--;

@@ -27,7 +27,7 @@ static void start(struct vm_compact *c, const struct zone *z)
 		return;
 	c->running = 1;
 	c->migrate_pfn = z->start;
-	c->free_pfn = z->start + z->managed;
+	c->free_pfn = z->end;
 }
 
 /* A block that is as large as was wanted. */
@@ -58,13 +58,21 @@ static enum vm_reason refuses(struct vm *vm, u32 pfn)
 	return WHY_NONE;
 }
 
+/* Whether the page is free and can be had: the zone's own, its block not isolated. */
+static bool free_in(struct vm *vm, const struct zone *z, u32 pfn)
+{
+	u32 type = page_type(&vm->pages[pfn]);
+
+	return (type == VM_T_FREE || type == VM_T_BUDDY) && page_zone(vm, pfn) == z &&
+	       !page_isolated(vm, pfn);
+}
+
 /* The last free page between the scanners, or NONE; they have met then. */
-static u32 last_free(const struct vm *vm, struct vm_compact *c, u32 *budget)
+static u32 last_free(struct vm *vm, const struct zone *z, struct vm_compact *c,
+		     u32 *budget)
 {
 	while (c->free_pfn - 1 > c->migrate_pfn) {
-		u32 type = page_type(&vm->pages[c->free_pfn - 1]);
-
-		if (type == VM_T_FREE || type == VM_T_BUDDY)
+		if (free_in(vm, z, c->free_pfn - 1))
 			return c->free_pfn - 1;
 		if (!*budget)
 			return NONE;
@@ -104,9 +112,15 @@ static bool move(struct vm *vm, struct zone *z, u32 old, u32 new)
 static void look(struct vm *vm, struct zone *z, struct vm_compact *c, u32 *budget)
 {
 	const u32 pfn = c->migrate_pfn, type = page_type(&vm->pages[pfn]);
+	const u32 until = vm_virgin_until(z, pfn);
 	enum vm_reason why = WHY_NONE;
 	u32 new;
 
+	/* A block that nobody ever took is free. */
+	if (until > pfn) {
+		c->migrate_pfn = until;
+		return;
+	}
 	if (type == VM_T_BUDDY) {
 		c->migrate_pfn += 1u << page_extra(&vm->pages[pfn]);
 		return;
@@ -114,7 +128,7 @@ static void look(struct vm *vm, struct zone *z, struct vm_compact *c, u32 *budge
 	if (type == VM_T_USER || type == VM_T_KERNEL || type == VM_T_HWPOISON)
 		why = refuses(vm, pfn);
 	if (!why && type == VM_T_USER) {
-		new = last_free(vm, c, budget);
+		new = last_free(vm, z, c, budget);
 		if (new == NONE)
 			return;
 		c->free_pfn = new;
@@ -146,10 +160,12 @@ int vm_compact(struct vm *vm, struct vm_compact *c, uint32_t budget)
 	z = &vm->zones[c->zid];
 	start(c, z);
 	vm_frames_settle(vm);
-	/* A virgin block below is free, and one above is none. */
-	c->migrate_pfn = max_t(u32, c->migrate_pfn,
-			       z->start + (z->virgin << (VM_MAX_ORDER - 1)));
 	while (c->migrate_pfn + 1 < c->free_pfn && !found(z, c->order) && budget) {
+		u32 pfn = vm_zone_next(vm, z, c->migrate_pfn);
+
+		c->migrate_pfn = pfn == NONE ? c->free_pfn : pfn;
+		if (c->migrate_pfn >= c->free_pfn)
+			break;
 		budget--;
 		look(vm, z, c, &budget);
 	}

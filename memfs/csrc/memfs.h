@@ -114,6 +114,7 @@ enum vm_zone_item {
 	NR_PAGETABLE,
 	NR_RESERVED,
 	NR_CLIENT, /* pages with PG_CLIENTMAPPED */
+	NR_FREE_ISO, /* free pages of isolated blocks: in no other list */
 	NR_ZONE_ITEMS
 };
 
@@ -291,7 +292,8 @@ enum vm_migrate_flags {
 	VM_MIG_SWAPSLOT = 2, /* anonymous pages take a swap slot first, as in 2004 */
 	VM_MIG_LAZY = 4,     /* page tables are left to the faults, as in 2004 */
 	VM_MIG_NOWAIT = 8,   /* what refuses is put back at once */
-	VM_MIG_FORCE = 16    /* what a real process maps goes without being asked for */
+	VM_MIG_FORCE = 16,   /* what a real process maps goes without being asked for */
+	VM_MIG_BLOCK = 32    /* a block of the zone: the zone itself may be a target */
 };
 
 /* A zone that is being emptied; the caller keeps it between steps. */
@@ -376,6 +378,11 @@ struct vm_page_info {
 	uint32_t mm, vpn; /* first mapper */
 };
 
+/* Pages of a range by place. */
+struct vm_block_stat {
+	uint32_t free, pcp, user, unmovable, first_unmovable;
+};
+
 struct vm_host_stat {
 	uint64_t resident, dropped, spilled, returned; /* frames */
 	uint64_t limit;
@@ -431,6 +438,16 @@ int vm_free(struct vm *vm, uint32_t pfn, uint32_t order);
 void vm_drain_pcp(struct vm *vm, uint32_t zid);
 void vm_drain_pagevecs(struct vm *vm);
 
+/* block.c: memory blocks */
+int vm_block_isolate(struct vm *vm, uint32_t first, uint32_t nr);
+void vm_block_restore(struct vm *vm, uint32_t first, uint32_t nr);
+int vm_block_stat(struct vm *vm, uint32_t first, uint32_t nr,
+		  struct vm_block_stat *out);
+int vm_block_offline(struct vm *vm, uint32_t first, uint32_t nr);
+int vm_block_online(struct vm *vm, uint32_t zid, uint32_t first, uint32_t nr);
+int vm_zone_bounds(struct vm *vm, uint32_t zid, uint32_t *first, uint32_t *end);
+int vm_zone_span(struct vm *vm, uint32_t zid, uint32_t spanned);
+
 /* lru_scan.c: reclaim */
 int vm_refill(struct vm *vm, struct vm_reclaim *rc, uint32_t *nr, uint32_t budget);
 int vm_shrink(struct vm *vm, struct vm_reclaim *rc, uint32_t budget);
@@ -443,6 +460,8 @@ int vm_migrate(struct vm *vm, struct vm_migrate *mig, uint32_t budget);
 int vm_migrate_retry(struct vm *vm, struct vm_migrate *mig);
 void vm_migrate_putback(struct vm *vm, struct vm_migrate *mig);
 int vm_migrate_sweep(struct vm *vm, struct vm_migrate *mig);
+int vm_migrate_block(struct vm *vm, struct vm_migrate *mig, uint32_t *pfn,
+		     uint32_t end, uint32_t budget);
 int vm_migrate_check(struct vm *vm, struct vm_migrate *mig, uint32_t *cursor,
 		     uint32_t budget);
 

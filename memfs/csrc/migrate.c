@@ -51,7 +51,8 @@ static bool start(struct run *r, struct vm *vm, struct vm_migrate *mig)
 	*r = (struct run){ .vm = vm, .mig = mig, .zone = &vm->zones[mig->zid] };
 	r->targets.nr = mig->nr_targets;
 	for (i = 0; i < mig->nr_targets; i++) {
-		if (!zone_ok(vm, mig->target[i]) || mig->target[i] == mig->zid)
+		if (!zone_ok(vm, mig->target[i]) ||
+		    (mig->target[i] == mig->zid && !(mig->flags & VM_MIG_BLOCK)))
 			return false;
 		r->targets.zid[i] = mig->target[i];
 	}
@@ -616,6 +617,68 @@ void vm_migrate_putback(struct vm *vm, struct vm_migrate *mig)
 	mig->nr_hold = 0;
 }
 
+/* ---- a block ---- */
+
+/* A page of the block, wherever it is on its list; one that refuses stays there. */
+static enum outcome take_page(struct run *r, u32 pfn)
+{
+	struct vm_migrate *mig = r->mig;
+	enum vm_reason why = WHY_PAGEVEC;
+	enum outcome out = REFUSED;
+
+	if (r->vm->pages[pfn].flags & PG_LRU)
+		out = try_page(r, pfn, 0, &why);
+	switch (out) {
+	case MOVED:
+		vm_lru_del(r->vm, r->zone, pfn);
+		vm_free_page_in(r->vm, r->zone, pfn, true);
+		mig->moved++;
+		r->vm->event[EV_PGMIGRATE_SUCCESS]++;
+		break;
+	case GONE:
+		vm_lru_del(r->vm, r->zone, pfn);
+		let_go(r, pfn);
+		break;
+	case REFUSED:
+		count_failed(r, why);
+		break;
+	case NO_TARGET:
+		break;
+	}
+	return out;
+}
+
+/*
+ * vm_migrate_block - move pages off a range of a zone, once over
+ * @mig:    zid, flags, targets, its own zone may be one; counts are added to
+ * @pfn:    where to go on; the range's first page to begin
+ * @end:    behind the range
+ * @budget: pages in this call
+ *
+ * Return: VM_DONE (the range was looked at), VM_MORE, VM_NOMEM, -ENODEV, -EINVAL.
+ */
+int vm_migrate_block(struct vm *vm, struct vm_migrate *mig, uint32_t *pfn, uint32_t end,
+		     uint32_t budget)
+{
+	struct run r;
+
+	if (!zone_ok(vm, mig->zid))
+		return -ENODEV;
+	if (!start(&r, vm, mig) || end > vm->max_pfn)
+		return -EINVAL;
+	for (; budget && *pfn < end; ++*pfn) {
+		budget--;
+		if (page_type(&vm->pages[*pfn]) != VM_T_USER)
+			continue;
+		mig->attempted++;
+		if (take_page(&r, *pfn) == NO_TARGET)
+			return VM_NOMEM;
+		budget -= min_t(u32, r.copied * COPY_COST, budget);
+		r.copied = 0;
+	}
+	return *pfn < end ? VM_MORE : VM_DONE;
+}
+
 /* ---- looking only ---- */
 
 /* Whether and why not, of any page that is not free. */
@@ -654,13 +717,16 @@ int vm_migrate_check(struct vm *vm, struct vm_migrate *mig, uint32_t *cursor,
 		     uint32_t budget)
 {
 	struct run r = { .vm = vm, .mig = mig };
+	u32 pfn;
 
 	if (!zone_ok(vm, mig->zid))
 		return -ENODEV;
 	r.zone = &vm->zones[mig->zid];
-	for (; budget && *cursor < r.zone->managed; budget--, ++*cursor)
-		check_page(&r, r.zone->start + *cursor);
-	return *cursor < r.zone->managed ? VM_MORE : VM_DONE;
+	pfn = vm_zone_next(vm, r.zone, *cursor);
+	for (; budget && pfn != NONE; budget--, pfn = vm_zone_next(vm, r.zone, pfn + 1))
+		check_page(&r, pfn);
+	*cursor = pfn;
+	return pfn == NONE ? VM_DONE : VM_MORE;
 }
 
 /* A fault point; times 0: it does not happen any more. */

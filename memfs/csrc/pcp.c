@@ -261,6 +261,11 @@ void vm_free_page_in(struct vm *vm, struct zone *z, u32 pfn, bool cold)
 		vm->stamps[pfn] = POISON;
 	frame_freed(vm, pfn);
 	vm->event[EV_PGFREE]++;
+	if (page_isolated(vm, pfn)) {
+		/* Not where the next one who asks would get it from. */
+		vm_buddy_free(vm, z, pfn, 0);
+		return;
+	}
 	if (!pcp->high && pcp->count == 1) {
 		take_turns(vm, z, pcp, pfn, which);
 		return;

@@ -44,7 +44,7 @@ int vm_zone_stat(struct vm *vm, uint32_t zid, struct vm_zone_stat *out)
 	for (i = 0; i < NR_NUMA_ITEMS; i++)
 		out->numa[i] = z->numa[i];
 	for (i = 0; i < VM_MAX_ORDER; i++)
-		out->free_area[i] = vm_area_nr(z, i);
+		out->free_area[i] = vm_area_nr(z, i) + z->iso[i].nr;
 	pcp_stat(z, out);
 	return 0;
 }
@@ -185,18 +185,21 @@ static enum vm_reason why_page(struct vm *vm, const struct page *p)
 	}
 }
 
-/* Pages from *cursor on; VM_DONE when the zone's last one has been seen. */
+/* Pages from pfn *cursor on; VM_DONE when the zone's last one has been seen. */
 static int walk_zone(struct vm *vm, u32 zid, u32 *cursor, u32 budget,
 		     void (*visit)(struct vm *vm, u32 pfn, void *arg), void *arg)
 {
 	const struct zone *z;
+	u32 pfn;
 
 	if (!zone_ok(vm, zid))
 		return -ENODEV;
 	z = &vm->zones[zid];
-	for (; budget && *cursor < z->managed; budget--, ++*cursor)
-		visit(vm, z->start + *cursor, arg);
-	return *cursor < z->managed ? VM_MORE : VM_DONE;
+	pfn = vm_zone_next(vm, z, *cursor);
+	for (; budget && pfn != NONE; budget--, pfn = vm_zone_next(vm, z, pfn + 1))
+		visit(vm, pfn, arg);
+	*cursor = pfn;
+	return pfn == NONE ? VM_DONE : VM_MORE;
 }
 
 static void count_why(struct vm *vm, u32 pfn, void *arg)
@@ -282,19 +285,25 @@ static u64 hash_list(struct vm *vm, u64 h, const struct lru *lru)
 
 static u64 hash_areas(struct vm *vm, u64 h, const struct zone *z)
 {
-	u32 order, pfn;
+	u32 order, pfn, i;
 
 	for (order = 0; order < VM_MAX_ORDER; order++)
 		for (pfn = z->area[order].head; pfn != NONE; pfn = vm->pages[pfn].pos)
 			h = fold(h, (u64)order << 32 | pfn);
-	return fold(h, z->virgin);
+	for (order = 0; order < VM_MAX_ORDER; order++)
+		for (pfn = z->iso[order].head; pfn != NONE; pfn = vm->pages[pfn].pos)
+			h = fold(h, (u64)(order + VM_MAX_ORDER) << 32 | pfn);
+	for (i = 0; i < z->nr_untouched; i++)
+		h = fold(h, (u64)z->untouched[i].pfn << 32 | z->untouched[i].nr);
+	return h;
 }
 
 static u64 hash_pages(struct vm *vm, u64 h, const struct zone *z)
 {
 	u32 pfn;
 
-	for (pfn = z->start; pfn < z->start + z->present; pfn++) {
+	for (pfn = vm_zone_next(vm, z, z->start); pfn != NONE;
+	     pfn = vm_zone_next(vm, z, pfn + 1)) {
 		const struct page *p = &vm->pages[pfn];
 
 		if (page_type(p) == VM_T_FREE || page_type(p) == VM_T_BUDDY)

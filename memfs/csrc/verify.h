@@ -31,15 +31,17 @@ struct totals {
 	u32 tables, kernel_tables; /* page tables, as both sides say */
 	u32 slots_used, slots_cached, slot_refs, cluster_used; /* of the swap area */
 	u32 requests, queued[2];   /* in queues: all, of this device [write] */
+	u32 isolated;		   /* sections */
 	u32 swap_ptes, swap_slots; /* references to swap: by PTEs, by tmpfs */
 };
 
 /* Of the zone that is looked at. */
 struct tally {
 	u32 item[NR_ZONE_ITEMS];
-	u32 blocks[VM_MAX_ORDER];
+	u32 blocks[VM_MAX_ORDER], iso[VM_MAX_ORDER];
 	u32 free_until; /* pages below are in a free block that was seen */
 	u32 zid, running;
+	u32 pages;
 };
 
 /* A list that is walked one link a step. */
@@ -89,9 +91,11 @@ __attribute__((format(printf, 2, 3))) void vm_violation(struct report *r,
 bool vm_same(struct report *r, u32 seen, u32 want, const char *what, u32 where);
 
 /* Whether the zone manages the page; false for a zone that is out of bounds. */
-static inline bool vm_manages(const struct vm *vm, const struct zone *z, u32 pfn)
+static inline bool vm_manages(struct vm *vm, const struct zone *z, u32 pfn)
 {
-	return pfn < vm->max_pfn && pfn >= z->start && pfn - z->start < z->managed;
+	return pfn < vm->max_pfn && pfn >= z->start && pfn < z->end &&
+	       page_zone(vm, pfn) == z &&
+	       (pfn < z->reserved.first || pfn >= z->reserved.end);
 }
 
 /* verify_zone.c */

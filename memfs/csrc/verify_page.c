@@ -45,7 +45,7 @@ static void check_block(struct vm *vm, struct report *r, const struct zone *z, u
 
 	if (order >= VM_MAX_ORDER || pfn & ((1u << order) - 1) ||
 	    p->flags != (VM_T_BUDDY | order << EXTRA_SHIFT) || p->index ||
-	    pfn - z->start + (1u << order) > z->managed) {
+	    !vm_manages(vm, z, pfn + (1u << order) - 1)) {
 		vm_violation(r, "page %u: bad block, flags %#x", pfn, p->flags);
 		return;
 	}
@@ -55,8 +55,13 @@ static void check_block(struct vm *vm, struct report *r, const struct zone *z, u
 	    vm->pages[buddy].flags == p->flags && buddy > pfn)
 		vm_violation(r, "page %u: its buddy %u is free too", pfn, buddy);
 	t->free_until = pfn + (1u << order);
-	t->blocks[order]++;
-	t->item[NR_FREE] += 1u << order;
+	if (page_isolated(vm, pfn)) {
+		t->iso[order]++;
+		t->item[NR_FREE_ISO] += 1u << order;
+	} else {
+		t->blocks[order]++;
+		t->item[NR_FREE] += 1u << order;
+	}
 }
 
 /* ---- kernel pages ---- */
@@ -312,43 +317,29 @@ static void check_page(struct vm *vm, struct report *r, const struct zone *z, u3
 	default:
 		vm_violation(r, "page %u: type %u", pfn, type);
 	}
-	if ((type == VM_T_RESERVED) != (pfn - z->start >= z->managed))
-		vm_violation(r, "page %u: type %u, managed end at %u", pfn, type,
-			     z->start + z->managed);
+	if ((type == VM_T_RESERVED) == vm_manages(vm, z, pfn))
+		vm_violation(r, "page %u: type %u, reserved from %u", pfn, type,
+			     z->reserved.first);
 }
 
+/* A zone whose pages can be walked. */
 static bool in_bounds(const struct vm *vm, const struct zone *z)
 {
-	return z->populated && z->start < vm->max_pfn &&
-	       z->present <= vm->max_pfn - z->start && z->managed <= z->present;
+	return z->populated && z->start < vm->max_pfn && z->end <= vm->max_pfn &&
+	       z->start <= z->end && !(z->start & ((1u << (VM_MAX_ORDER - 1)) - 1));
 }
 
-/* The zone that holds pfn or begins next behind it, or NULL. */
-static const struct zone *zone_from(struct vm *vm, u32 pfn)
-{
-	const struct zone *next = NULL;
-	u32 i;
-
-	for (i = 0; i < vm->nr_zones; i++) {
-		const struct zone *z = &vm->zones[i];
-
-		if (in_bounds(vm, z) && z->start + z->present > pfn &&
-		    (!next || z->start < next->start))
-			next = z;
-	}
-	return next;
-}
-
+/* The next zone; its number is that of the last one until it has been looked at. */
 static bool zone_begin(struct vm *vm, struct report *r)
 {
-	const struct zone *z = zone_from(vm, r->v->cursor);
+	u32 zid = r->s->tally.pages ? r->s->tally.zid + 1 : 0;
 
-	if (!z)
+	while (zid < vm->nr_zones && !in_bounds(vm, &vm->zones[zid]))
+		zid++;
+	if (zid == vm->nr_zones)
 		return false;
-	r->s->tally = (struct tally){ .running = 1, .zid = (u32)(z - vm->zones) };
-	r->s->tally.free_until = z->start + (z->virgin << (VM_MAX_ORDER - 1));
-	r->s->tally.item[NR_FREE] = z->virgin << (VM_MAX_ORDER - 1);
-	r->v->cursor = z->start;
+	r->s->tally = (struct tally){ .running = 1, .zid = zid };
+	r->v->cursor = vm->zones[zid].start;
 	return true;
 }
 
@@ -362,23 +353,45 @@ static void zone_end(struct report *r, const struct zone *z)
 			vm_violation(r, "zone %u item %u: counter %u, found %u", z->zid,
 				     i, z->item[i], t->item[i]);
 	for (i = 0; i < VM_MAX_ORDER; i++)
-		if (t->blocks[i] != z->area[i].nr)
+		if (t->blocks[i] != z->area[i].nr || t->iso[i] != z->iso[i].nr)
 			vm_violation(r, "zone %u order %u: counter %u, found %u blocks",
-				     z->zid, i, z->area[i].nr, t->blocks[i]);
+				     z->zid, i, z->area[i].nr + z->iso[i].nr,
+				     t->blocks[i] + t->iso[i]);
+	vm_same(r, t->pages, z->present, "pages of zone", z->zid);
 	t->running = 0;
+	t->pages = 1;
+}
+
+/* Blocks that were never taken are free without a head. */
+static void enter_untouched(struct report *r, const struct zone *z, u32 pfn)
+{
+	struct tally *t = &r->s->tally;
+	u32 until;
+
+	if (pfn < t->free_until)
+		return;
+	until = vm_virgin_until(z, pfn);
+	if (until == pfn)
+		return;
+	t->free_until = until;
+	t->item[NR_FREE] += until - pfn;
 }
 
 /* One page. */
 bool vm_verify_page(struct vm *vm, struct report *r)
 {
 	const struct zone *z;
+	u32 pfn;
 
 	if (!r->s->tally.running && !zone_begin(vm, r))
 		return false;
 	z = &vm->zones[r->s->tally.zid];
-	if (r->v->cursor - z->start < z->present) {
-		check_page(vm, r, z, r->v->cursor);
-		r->v->cursor++;
+	pfn = vm_zone_next(vm, z, r->v->cursor);
+	if (pfn != NONE) {
+		enter_untouched(r, z, pfn);
+		check_page(vm, r, z, pfn);
+		r->s->tally.pages++;
+		r->v->cursor = pfn + 1;
 	} else {
 		zone_end(r, z);
 	}

@@ -8,15 +8,33 @@
 
 static void check_range(struct vm *vm, struct report *r, const struct zone *z)
 {
-	if (z->start >= vm->max_pfn || z->spanned > vm->max_pfn - z->start)
+	if (z->start >= vm->max_pfn || z->spanned > vm->max_pfn - z->start ||
+	    z->end > vm->max_pfn || z->end < z->start)
 		vm_violation(r, "zone %u: ends behind the machine", z->zid);
 	if (z->start & ((1u << (VM_MAX_ORDER - 1)) - 1))
 		vm_violation(r, "zone %u: start %u is not aligned", z->zid, z->start);
 	if (z->present > z->spanned || z->managed > z->present)
 		vm_violation(r, "zone %u: spanned %u, present %u, managed %u", z->zid,
 			     z->spanned, z->present, z->managed);
-	if (z->virgin > z->managed >> (VM_MAX_ORDER - 1))
-		vm_violation(r, "zone %u: %u untouched blocks", z->zid, z->virgin);
+}
+
+static void check_untouched(struct vm *vm, struct report *r, const struct zone *z)
+{
+	u32 i, sum = 0, last = 0;
+
+	for (i = 0; i < z->nr_untouched; i++) {
+		const struct virgin *v = &z->untouched[i];
+
+		if (!v->nr || v->pfn < last || !vm_manages(vm, z, v->pfn) ||
+		    !vm_manages(vm, z, v->pfn + (v->nr << (VM_MAX_ORDER - 1)) - 1))
+			vm_violation(r, "zone %u: %u untouched blocks at %u", z->zid,
+				     v->nr, v->pfn);
+		last = v->pfn + (v->nr << (VM_MAX_ORDER - 1));
+		sum += v->nr;
+	}
+	if (sum != z->virgin)
+		vm_violation(r, "zone %u: %u untouched blocks of %u", z->zid, sum,
+			     z->virgin);
 }
 
 static void check_marks(struct report *r, const struct zone *z)
@@ -35,7 +53,7 @@ static void check_places(struct report *r, const struct zone *z)
 	static const u32 places[] = {
 		NR_FREE,     NR_PCP,	   NR_PAGEVEC,	    NR_ACTIVE,
 		NR_INACTIVE, NR_ISOLATED,  NR_KERNEL_OTHER, NR_RADIX,
-		NR_SHMEMDIR, NR_PAGETABLE, NR_RESERVED,
+		NR_SHMEMDIR, NR_PAGETABLE, NR_RESERVED,	    NR_FREE_ISO,
 	};
 	u32 i, sum = 0;
 
@@ -72,6 +90,7 @@ bool vm_verify_zone(struct vm *vm, struct report *r)
 		vm_violation(r, "zone %u: calls itself %u of node %u", zid, z->zid,
 			     z->nid);
 	check_range(vm, r, z);
+	check_untouched(vm, r, z);
 	check_marks(r, z);
 	check_items(r, z);
 	check_places(r, z);
@@ -98,38 +117,48 @@ bool vm_verify_zonelist(struct vm *vm, struct report *r)
 	return true;
 }
 
-/* The table that finds a page's zone knows exactly the sections that lie in one. */
+/* A section is of a zone that has it inside; one without a zone is not isolated. */
 bool vm_verify_section(struct vm *vm, struct report *r)
 {
 	u32 s = r->v->cursor++;
-	u32 first = s << 11, last = first + 2047;
+	u32 first = s << SECTION_SHIFT, zid;
 	const struct zone *z;
 
 	if (first >= vm->max_pfn)
 		return false;
-	z = vm_zone_slow(vm, first);
-	if (z && (last - z->start >= z->present || last < z->start))
-		z = NULL;
-	vm_same(r, z ? z->zid : 0xffff, vm->sect_zid[s], "zone of section", s);
+	zid = vm->sect_zid[s];
+	z = zid < vm->nr_zones ? &vm->zones[zid] : NULL;
+	if (zid != NO_ZONE && (!z || !z->populated || first < z->start ||
+			       first + SECTION > z->end))
+		vm_violation(r, "zone of section %u: %u has it not inside", s, zid);
+	if (zid == NO_ZONE && bit_test(vm->isolated, s))
+		vm_violation(r, "section %u: isolated, but in no zone", s);
+	r->s->total.isolated += bit_test(vm->isolated, s);
+	if (first + SECTION >= vm->max_pfn)
+		vm_same(r, r->s->total.isolated, vm->nr_isolated, "isolated sections",
+			0);
 	return true;
 }
 
-static bool block_ok(struct vm *vm, const struct zone *z, u32 pfn, u32 order, u32 prev)
+static bool block_ok(struct vm *vm, const struct zone *z, u32 pfn, u32 order, u32 prev,
+		     bool iso)
 {
 	const struct page *p = &vm->pages[pfn];
 
-	return vm_manages(vm, z, pfn) &&
-	       (pfn - z->start) >> (VM_MAX_ORDER - 1) >= z->virgin &&
-	       page_type(p) == VM_T_BUDDY && page_extra(p) == order && p->rmap == prev;
+	return vm_manages(vm, z, pfn) && vm_virgin_until(z, pfn) == pfn &&
+	       page_isolated(vm, pfn) == iso && page_type(p) == VM_T_BUDDY &&
+	       page_extra(p) == order && p->rmap == prev;
 }
 
 /* One link of one free list. */
 bool vm_verify_buddy(struct vm *vm, struct report *r)
 {
 	struct walk *w = &r->s->walk;
-	u32 zid = r->v->cursor / VM_MAX_ORDER, order = r->v->cursor % VM_MAX_ORDER;
+	u32 zid = r->v->cursor / (2 * VM_MAX_ORDER);
+	u32 order = r->v->cursor % VM_MAX_ORDER;
+	bool iso = r->v->cursor / VM_MAX_ORDER % 2;
 	const struct zone *z = &vm->zones[zid];
-	const struct free_area *area = &z->area[order];
+	const struct free_area *area = iso ? &z->iso[order] : &z->area[order];
 
 	if (zid >= vm->nr_zones)
 		return false;
@@ -142,7 +171,7 @@ bool vm_verify_buddy(struct vm *vm, struct report *r)
 			vm_violation(r, "zone %u order %u: counter %u, found %u blocks",
 				     zid, order, area->nr, w->seen);
 	} else if (w->at >= vm->max_pfn || w->seen == area->nr ||
-		   !block_ok(vm, z, w->at, order, w->prev)) {
+		   !block_ok(vm, z, w->at, order, w->prev, iso)) {
 		vm_violation(r, "zone %u order %u: bad link %u after %u", zid, order,
 			     w->at, w->prev);
 	} else {
@@ -160,8 +189,8 @@ static bool pcp_page_ok(struct vm *vm, const struct zone *z, u32 pfn, u32 pos)
 {
 	const struct page *p = &vm->pages[pfn];
 
-	return pfn >= z->start && pfn - z->start < z->managed && p->flags == VM_T_PCP &&
-	       p->pos == pos && !p->rmap && !p->index;
+	return vm_manages(vm, z, pfn) && p->flags == VM_T_PCP && p->pos == pos &&
+	       !p->rmap && !p->index && !page_isolated(vm, pfn);
 }
 
 static u32 check_pcp(struct vm *vm, struct report *r, const struct zone *z, u32 which)

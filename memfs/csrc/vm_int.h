@@ -134,6 +134,20 @@ struct pagevec {
 };
 
 /* ---- zones ---- */
+#define SECTION_SHIFT 11
+#define SECTION (1u << SECTION_SHIFT)
+#define NO_ZONE 0xffffu
+
+/* Pages, from first to the one before end. */
+struct range {
+	u32 first, end;
+};
+
+/* Free blocks of the highest order that were never taken, nr from pfn on. */
+struct virgin {
+	u32 pfn, nr;
+};
+
 struct free_area {
 	u32 head;
 	u32 nr;
@@ -142,12 +156,18 @@ struct free_area {
 struct zone {
 	u32 populated, open;
 	u32 nid, type, zid;
-	u32 start, spanned, present, managed;
+	u32 start, end; /* of all its pages; others may lie between */
+	u32 spanned, present, managed;
 	u32 pages_min, pages_low, pages_high;
 	u32 all_unreclaimable;
 	u64 pages_scanned;
-	u32 virgin; /* order-10 blocks that were never taken, from the start */
+	struct range edge[2];	 /* pieces of sections that the zone's edges cut */
+	struct range reserved;	 /* present, but not managed */
+	struct virgin *untouched; /* in the order of their pfns */
+	u32 nr_untouched, max_untouched;
+	u32 virgin; /* blocks in all of them */
 	struct free_area area[VM_MAX_ORDER];
+	struct free_area iso[VM_MAX_ORDER]; /* in isolated blocks */
 	struct lru lru[2];
 	u32 item[NR_ZONE_ITEMS];
 	u64 numa[NR_NUMA_ITEMS];
@@ -330,7 +350,9 @@ struct vm {
 	u64 nr_idle; /* resident frames that were freed, at most */
 	int spill_fd;
 
-	u16 *sect_zid; /* per 2048 pages; 0xffff: cut by a zone's edge */
+	u16 *sect_zid; /* per section; NO_ZONE: none, or cut by a zone's edge */
+	u64 *isolated; /* a bit a section: nothing is allocated from it */
+	u32 nr_isolated;
 	struct zone *zones;
 	struct zonelist *zonelists; /* [nid * VM_NR_CLASSES + class] */
 	u32 cpu_node[MAX_CPUS];
@@ -380,13 +402,21 @@ struct vm {
 
 /* boot.c */
 void *vm_arena(struct vm *vm, size_t bytes);
+void vm_forget_range(struct vm *vm, u32 first,
+		     u32 nr); /* the pages are as they were never touched */
+
+/* range.c */
 struct zone *vm_zone_slow(struct vm *vm, u32 pfn);
+void vm_range_take(struct vm *vm, struct zone *z, u32 first, u32 end);
+void vm_range_drop(struct vm *vm, struct zone *z, u32 first, u32 end);
+u32 vm_zone_next(struct vm *vm, const struct zone *z, u32 pfn);
+bool vm_range_taken(struct vm *vm, u32 first, u32 end);
 
 static inline struct zone *page_zone(struct vm *vm, u32 pfn)
 {
-	u16 zid = vm->sect_zid[pfn >> 11];
+	u16 zid = vm->sect_zid[pfn >> SECTION_SHIFT];
 
-	return zid == 0xffff ? vm_zone_slow(vm, pfn) : &vm->zones[zid];
+	return zid == NO_ZONE ? vm_zone_slow(vm, pfn) : &vm->zones[zid];
 }
 
 static inline bool zone_ok(struct vm *vm, u32 zid)
@@ -398,7 +428,14 @@ static inline bool zone_ok(struct vm *vm, u32 zid)
 u32 vm_mapcount(struct vm *vm, const struct page *p);
 
 /* buddy.c */
-void vm_buddy_init(struct vm *vm, struct zone *z);
+void vm_buddy_init(struct zone *z);
+int vm_buddy_fill(struct vm *vm, struct zone *z, u32 first,
+		  u32 end); /* free pages that were never touched come */
+int vm_virgin_add(struct zone *z, u32 pfn, u32 nr);
+int vm_virgin_room(struct zone *z);
+void vm_virgin_end_range(struct vm *vm, struct zone *z, u32 first, u32 end);
+u32 vm_virgin_until(const struct zone *z,
+		    u32 pfn); /* where the untouched blocks around it end; pfn: none */
 u32 vm_rmqueue(struct vm *vm, struct zone *z, u32 order);
 void vm_buddy_free(struct vm *vm, struct zone *z, u32 pfn, u32 order);
 u32 vm_area_nr(const struct zone *z, u32 order);
@@ -531,6 +568,12 @@ void vm_frames_settle(struct vm *vm);
 static inline bool bit_test(const u64 *map, u32 n)
 {
 	return map[n >> 6] >> (n & 63) & 1;
+}
+
+/* Nothing is allocated from the page's block. */
+static inline bool page_isolated(const struct vm *vm, u32 pfn)
+{
+	return vm->nr_isolated && bit_test(vm->isolated, pfn >> SECTION_SHIFT);
 }
 
 static inline void bit_set(u64 *map, u32 n)

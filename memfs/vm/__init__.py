@@ -19,7 +19,7 @@ from memfs.vm.devices import DeviceConf
 from memfs.vm.errors import Cancelled, LayoutError, VmError
 from memfs.vm.hotplug import InUse, PurgeResult
 from memfs.vm.layout import Layout
-from memfs.vm.machine import Machine, Target
+from memfs.vm.machine import NOTIFIER_ACTIONS, Machine, Target
 from memfs.vm.migrate import WAYS, CheckResult, RemapResult, Ways
 from memfs.vm.oplog import OpRecord
 from memfs.vm.pagecache import FileOwner, PageFile
@@ -34,6 +34,7 @@ from memfs.vm.zones import Node, Zone
 __all__ = [
     "EVENT_NAMES",
     "MORE",
+    "NOTIFIER_ACTIONS",
     "REASON_NAMES",
     "RULES",
     "S0_CHANGES",

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from memfs.vm.machine import Machine
-    from memfs.vm.zones import Extent, Zone
+    from memfs.vm.zones import Extent, Node, Zone
 
 ONLINE, OFFLINE, GOING = "online", "offline", "going-offline"
 NO_ZONE = "none"
+# What an offline block can be asked to do, the default first.
+HOMES = ("online", "online_kernel", "online_movable")
 
 
 class Span(NamedTuple):
@@ -90,12 +92,38 @@ class Blocks:
     def plug(self, nid: int, extents: list[Extent]) -> None:
         """The blocks of a node come, online in the zones of `extents`."""
         size = self._m.layout.block_pages
-        first = min(extent.start_pfn for extent in extents) // size
-        last = (
-            max(extent.start_pfn + extent.present for extent in extents) - 1
-        ) // size
-        self._spans.append(Span(first, last, nid, tuple(extents)))
+        first = min(extent.start_pfn for extent in extents)
+        end = max(extent.start_pfn + extent.present for extent in extents)
+        span = Span(first // size, (end - 1) // size, nid, tuple(extents))
+        self._spans.append(span)
         self._spans.sort()
+
+    def plug_empty(self, node: Node) -> None:
+        """A node comes of which no block is there yet."""
+        first, last = self._bounds(node)
+        self._spans.append(Span(first, last, node.nid, ()))
+        self._spans.sort()
+
+    def found(self, number: int, nid: int) -> Block:
+        """A block comes, offline."""
+        block = Block(self._m, number, nid)
+        block.pages = self._m.layout.block_pages
+        self._blocks[number] = block
+        return block
+
+    def slot_of(self, number: int) -> Node | None:
+        """The node slot that has memory for all of a block, if one has."""
+        for node in self._m.nodes.values():
+            first, last = self._bounds(node)
+            if first <= number <= last:
+                return node
+        return None
+
+    def _bounds(self, node: Node) -> tuple[int, int]:
+        # The first and the last block that lie in a slot whole.
+        size = self._m.layout.block_pages
+        end = node.spec.end_pfn - node.spec.mem_map
+        return -(-node.spec.start_pfn // size), end // size - 1
 
     def unplug(self, nid: int) -> None:
         """The blocks of a node go."""
@@ -131,6 +159,10 @@ class Blocks:
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
+    def seen(self, nid: int) -> list[Block]:
+        """Those of a node's blocks that somebody has looked at."""
+        return [block for block in self._blocks.values() if block.nid == nid]
+
     def of_node(self, nid: int) -> list[int]:
         """Numbers of the blocks of a node."""
         return [
@@ -146,26 +178,50 @@ class Blocks:
 
         Source: drivers/base/memory.c valid_zones_show(), Linux 6.1.
         """
-        if not block.online:
-            return self.homes(block)
-        if not block.whole:
-            return [NO_ZONE]
-        return [block.zones[0].name]
+        if block.online:
+            return [block.zones[0].name if block.whole else NO_ZONE]
+        kinds = [self.home(block, way) for way in HOMES]
+        names = [self._m.rules.zone_types[kind] for kind in kinds if kind is not None]
+        return list(dict.fromkeys(names))
 
-    def homes(self, block: Block) -> list[str]:
-        """Where an offline block can go, the default first."""
+    def home(self, block: Block, way: str) -> int | None:
+        """The zone type that an offline block goes to; None: there is no such zone.
+
+        Args:
+            block: offline.
+            way: ``online``: Movable for a block amid Movable and not amid the
+                kernel's zone, else the latter; ``online_kernel``, ``online_movable``.
+
+        Source: mm/memory_hotplug.c zone_for_pfn_range(), Linux 6.1.
+        """
+        rules = self._m.rules
+        movable = len(rules.zone_types) - 1 if rules.kernel_anywhere else None
+        if way == "online_movable":
+            return movable
+        kernel = self._kernel_home(block)
+        if way == "online" and movable is not None and self._amid(block, movable):
+            return kernel if self._amid(block, kernel) else movable
+        return kernel
+
+    def _kernel_home(self, block: Block) -> int:
         rules, layout = self._m.rules, self._m.layout
+        if rules.kernel_anywhere:
+            amid = (k for k in range(rules.kernel_type) if self._amid(block, k))
+            return next(amid, rules.kernel_type)
+        # Before there was a choice: by where it lies.
         lowmem = layout.max_pfn if layout.lowmem is None else layout.lowmem
-        bounds = rules.zone_bounds(lowmem)
-        kind = next(k for k, end in enumerate(bounds) if block.start_pfn < end)
-        names = [
-            rules.zone_types[min(kind, rules.kernel_type)]
-            if rules.modern
-            else rules.zone_types[kind]
-        ]
-        if rules.modern:
-            names.append(rules.zone_types[-1])
-        return names
+        ends = rules.zone_bounds(lowmem)
+        return next(kind for kind, end in enumerate(ends) if block.start_pfn < end)
+
+    def _amid(self, block: Block, kind: int) -> bool:
+        """Whether the block lies in the span of its node's zone of a type."""
+        end = block.start_pfn + self._m.layout.block_pages
+        return any(
+            zone.type == kind
+            and zone.start_pfn < end
+            and block.start_pfn < zone.start_pfn + zone.spanned
+            for zone in self._m.nodes[block.nid].zones
+        )
 
     def _span(self, number: int) -> Span | None:
         at = bisect_right(self._spans, number, key=lambda span: span.first) - 1
@@ -181,14 +237,28 @@ class Blocks:
         block = Block(self._m, number, span.nid)
         size = self._m.layout.block_pages
         start, end = number * size, (number + 1) * size
-        zids = []
-        for other in self._spans:
-            for extent in other.extents:
+        pages = self._cut(start, end)
+        block.zids = tuple(pages)
+        block.pages = sum(pages.values())
+        block.whole = len(pages) == 1 and block.pages == size
+        return block
+
+    def _cut(self, start: int, end: int) -> dict[int, int]:
+        """Pages from start to end, as their nodes were plugged, by zone."""
+        pages: dict[int, int] = {}
+        for span in self._spans:
+            for extent in span.extents:
                 first = max(start, extent.start_pfn)
                 last = min(end, extent.start_pfn + extent.present)
                 if first < last:
-                    zids.append(extent.zid)
-                    block.pages += last - first
-        block.zids = tuple(zids)
-        block.whole = len(zids) == 1 and block.pages == size
-        return block
+                    pages[extent.zid] = last - first
+        return pages
+
+    def pages_by_zone(self, number: int) -> dict[int, int]:
+        """Present pages of an online block, by zone; of an offline one, none."""
+        block = self.get(number)
+        if block is None or not block.online:
+            return {}
+        if block.whole:
+            return {block.zids[0]: block.pages}
+        return self._cut(block.start_pfn, block.start_pfn + self._m.layout.block_pages)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 WALK = 65536  # pages a step of a walk that only counts
+PAGE_SIZE = 4096
 PAGES_PER_TABLE = 32768  # chosen here: a page of zone tables for 128 MiB
 KINDS = (
     "file",
@@ -149,6 +150,13 @@ def start_kswapd(m: Machine, node: Node) -> None:
     node.kswapd = m.sched.spawn(kswapd(m, node), name=name, background=True)
 
 
+def stop_kswapd(m: Machine, node: Node) -> None:
+    """End a node's kswapd."""
+    if node.kswapd is not None:
+        m.sched.cancel(node.kswapd)
+        node.kswapd = None
+
+
 def present(node: Node) -> int:
     """Present pages of a node."""
     return sum(zone.present for zone in node.zones)
@@ -164,11 +172,13 @@ def unplug(m: Machine, nid: int) -> Op[None]:
     node = find_node(m, nid)
     if not node.removable:
         raise VmError(errno.EPERM, f"unplug {nid}: node {nid} is nonhotremovable")
-    if node.enabled:
+    if any(zone.gate_open for zone in node.zones):
         opened = ", ".join(zone.label for zone in node.zones if zone.gate_open)
         raise VmError(errno.EBUSY, f"unplug {nid}: {opened} is enabled")
     if node.balancing:
         raise VmError(errno.EBUSY, f"unplug {nid}: reclaim runs on node {nid}")
+    if any(block.isolating for block in m.blocks.seen(nid)):
+        raise VmError(errno.EBUSY, f"unplug {nid}: a block of it goes offline")
     if m.migrating in node.zones:
         raise VmError(errno.EBUSY, f"unplug {nid}: a remap runs on node {nid}")
     zones.drain(m, node.zones)
@@ -182,9 +192,7 @@ def unplug(m: Machine, nid: int) -> Op[None]:
 
 def detach(m: Machine, node: Node) -> None:
     """End a node's kswapd, take its zones away, give its tables back."""
-    if node.kswapd is not None:
-        m.sched.cancel(node.kswapd)
-        node.kswapd = None
+    stop_kswapd(m, node)
     zones.depopulate(m, node)
     zones.rebuild(m)
     for pfn in node.tables:
@@ -227,7 +235,15 @@ def node_gate(m: Machine, nid: int, is_open: bool) -> Op[None]:
         VmError: ENODEV not plugged, EPERM not hot-removable.
     """
     node = find_node(m, nid)
-    yield from set_gate(m, f"node {nid}", list(node.zones), is_open)
+    if node.zones:
+        node.gates.clear()
+        yield from set_gate(m, f"node {nid}", list(node.zones), is_open)
+    elif not is_open and not node.removable:
+        raise VmError(errno.EPERM, f"disable {nid}: node {nid} is nonhotremovable")
+    else:
+        m.klog.add(f"{'enable' if is_open else 'disable'} {nid}: node {nid}, no memory")
+        yield MORE
+    node.gate_open = is_open
 
 
 def zone_gate(m: Machine, zid: int, is_open: bool) -> Op[None]:

@@ -20,6 +20,7 @@ from memfs.vm import (
     devices,
     hotplug,
     migrate,
+    onoff,
     oplog,
     stats,
     validate,
@@ -59,6 +60,7 @@ POLICY_EVENTS = (
     "compact_success",
 )
 MASK = (1 << 64) - 1
+NOTIFIER_ACTIONS = ("MEM_GOING_ONLINE", "MEM_GOING_OFFLINE")
 
 T = TypeVar("T")
 
@@ -133,6 +135,12 @@ class Machine:
         # The zone that a remap empties.
         self.migrating: Zone | None = None
         self.last_ops: deque[OpRecord] = deque(maxlen=LAST_OPS)
+        # What zones that have gone had counted, by zid.
+        self.retired: dict[int, tuple[int, ...]] = {}
+        self.block_changing = False
+        self.auto_online = "offline"
+        # Errors that whoever is told of a change of memory answers with; errno or 0.
+        self.notifier_errors = dict.fromkeys(NOTIFIER_ACTIONS, 0)
         self._bumps = 0
         self._stamps = 0
         self._counts = dict.fromkeys(POLICY_EVENTS, 0)
@@ -348,6 +356,18 @@ class Machine:
         what = "" if nid is None else f" {nid}"
         return self._record(f"compact{what}", compact.compact(self, nid))
 
+    def block_offline(self, number: int) -> Op[None]:
+        """See onoff.offline()."""
+        return self._record(f"memory{number} offline", onoff.offline(self, number))
+
+    def block_online(self, number: int, way: str = "online") -> Op[None]:
+        """See onoff.online()."""
+        return self._record(f"memory{number} {way}", onoff.online(self, number, way))
+
+    def probe(self, address: int) -> Op[None]:
+        """See onoff.probe()."""
+        return self._record(f"probe {address:#x}", onoff.probe(self, address))
+
     def why(self, zid: int) -> Op[dict[str, int]]:
         """Pages of a zone that are not free, by what keeps them."""
         return hotplug.why(self, zid)
@@ -429,6 +449,16 @@ class Machine:
         """What the pages of the next task are recognised by; never 0."""
         self._stamps += 1
         return self.seed_of(self._stamps) & 0xFFFFFFFF or 1
+
+    def notify(self, action: str, what: str) -> None:
+        """Tell whoever wants to know of a change of memory.
+
+        Raises:
+            VmError: the error that was set for the action.
+        """
+        error = self.notifier_errors[action]
+        if error:
+            raise VmError(error, f"{what}: {action} was refused")
 
     def report(self, **progress: Any) -> None:
         """Tell how far the running job is."""

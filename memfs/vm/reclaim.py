@@ -211,7 +211,7 @@ def to_reclaim(stat: ZoneStat) -> int:
     drains, and one without a page to reclaim. 2.6 looked at both twelve times, which
     nobody had to wait for.
     """
-    want = stat.pages_high - stat.free
+    want = stat.pages_high - (stat.usable if stat.open else stat.free)
     if not stat.open:
         want -= stat.item[ZoneItem.NR_PCP]
     return max(0, want) if reclaimable(stat) else 0
@@ -312,7 +312,7 @@ def shrink_caches(m: Machine, zones: list[Zone], scan: Scan, priority: int) -> O
         if m.zones.get(zone.zid) is not zone:
             continue
         stat = zone.stat()
-        if stat.free < stat.pages_high:
+        if stat.usable < stat.pages_high:
             zone.temp_priority = priority
         if stat.all_unreclaimable and priority != DEF_PRIORITY:
             continue

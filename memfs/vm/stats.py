@@ -18,6 +18,7 @@ from memfs.vm._ffi import NUMA_NAMES, DevStat, HostStat, SwapStat, ZoneItem, Zon
 
 if TYPE_CHECKING:
     from memfs.vm.machine import Machine
+    from memfs.vm.zones import Node
 
 HIGHMEM = 2
 
@@ -74,6 +75,7 @@ class Snapshot(NamedTuple):
     """The machine at one version; pages.
 
     Attributes:
+        gone: what zones that are not there any more had counted.
         allocated: allocations since boot, by zone type.
     """
 
@@ -82,6 +84,7 @@ class Snapshot(NamedTuple):
     zones: Mapping[int, ZoneStat]
     zone_sums: Mapping[int, Sums]
     nodes: Mapping[int, NodeFigures]
+    gone: Sums
     total: Sums
     allocated: Mapping[int, int]
     swap: SwapStat
@@ -99,7 +102,7 @@ def zone_sums(stat: ZoneStat, high_type: int = HIGHMEM) -> Sums:
         high_type: the zone type that is high memory.
     """
     item = stat.item
-    free = stat.free if stat.open else 0
+    free = stat.usable if stat.open else 0
     high = stat.type == high_type
     slab = item[ZoneItem.NR_RADIX] + item[ZoneItem.NR_SHMEMDIR]
     return Sums(
@@ -134,13 +137,18 @@ def zone_sums(stat: ZoneStat, high_type: int = HIGHMEM) -> Sums:
     )
 
 
-def allocated(stats: Iterable[ZoneStat]) -> dict[int, int]:
-    """Allocations by zone type."""
+def allocated(counts: Iterable[tuple[int, Sums]]) -> dict[int, int]:
+    """Allocations by zone type, from the types and figures of zones."""
     by_type: dict[int, int] = {}
-    for stat in stats:
-        served = stat.numa[0] + stat.numa[1]
-        by_type[stat.type] = by_type.get(stat.type, 0) + served
+    for kind, sums in counts:
+        served = sums.numa_hit + sums.numa_miss
+        by_type[kind] = by_type.get(kind, 0) + served
     return by_type
+
+
+def retired(numa: tuple[int, ...]) -> Sums:
+    """What a zone counted that has gone, or gone and come again."""
+    return Sums(**dict(zip(NUMA_NAMES, numa, strict=True)))
 
 
 def added(rows: Iterable[Sums]) -> Sums:
@@ -154,28 +162,53 @@ def take(m: Machine) -> Snapshot:
     stats = {zid: m.core.zone_stat(zid) for zid in sorted(m.zones)}
     high = m.rules.high_type
     by_zone = {zid: zone_sums(stat, high) for zid, stat in stats.items()}
-    nodes = {}
-    for node in m.nodes.values():
-        if node.plugged:
-            zids = [zone.zid for zone in node.zones]
-            nodes[node.nid] = NodeFigures(
-                node.nid,
-                node.enabled,
-                node.removable,
-                tuple(stats[zid] for zid in zids),
-                added(by_zone[zid] for zid in zids),
-            )
+    absent: dict[int, Sums] = {}
+    for zid, numa in m.retired.items():
+        if zid in by_zone:
+            by_zone[zid] = added((by_zone[zid], retired(numa)))
+        else:
+            absent[zid] = retired(numa)
+    nodes = {
+        node.nid: node_figures(m, node, stats, by_zone, absent)
+        for node in m.nodes.values()
+        if node.plugged
+    }
+    gone = added(absent.values())
+    stride = m.rules.zone_stride
     return Snapshot(
         version=m.version,
         now=m.now,
         zones=stats,
         zone_sums=by_zone,
         nodes=nodes,
-        total=added(node.sums for node in nodes.values()),
-        allocated=allocated(stats.values()),
+        gone=gone,
+        total=added((*by_zone.values(), gone)),
+        allocated=allocated(
+            (zid % stride, sums) for zid, sums in (*by_zone.items(), *absent.items())
+        ),
         swap=m.core.swap_stat(),
         events=m.events(),
         disk=m.core.dev_stat(_ffi.DEV_DISK),
         swap_disk=m.core.dev_stat(_ffi.DEV_SWAP),
         host=m.core.host_stat(),
+    )
+
+
+def node_figures(
+    m: Machine,
+    node: Node,
+    stats: Mapping[int, ZoneStat],
+    by_zone: Mapping[int, Sums],
+    absent: Mapping[int, Sums],
+) -> NodeFigures:
+    """One node; `absent`: what zones that have gone had counted."""
+    zids = [zone.zid for zone in node.zones]
+    stride = m.rules.zone_stride
+    gone = (sums for zid, sums in absent.items() if zid // stride == node.nid)
+    return NodeFigures(
+        node.nid,
+        node.enabled,
+        node.removable,
+        tuple(stats[zid] for zid in zids),
+        added((*(by_zone[zid] for zid in zids), *gone)),
     )

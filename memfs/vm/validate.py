@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 STEP = 65536
 MAX_VIOLATIONS = 100
+MAX_BLOCKS = 16384  # above, the sums over all blocks are not checked
 
 
 def check_zonelists(m: Machine) -> Iterator[str]:
@@ -57,6 +58,7 @@ def check_places(m: Machine) -> Iterator[str]:
     )
     lists = (
         ZoneItem.NR_FREE,
+        ZoneItem.NR_FREE_ISO,
         ZoneItem.NR_PCP,
         ZoneItem.NR_PAGEVEC,
         ZoneItem.NR_ACTIVE,
@@ -76,19 +78,38 @@ def check_places(m: Machine) -> Iterator[str]:
 
 
 def check_nodes(m: Machine) -> Iterator[str]:
-    """A plugged node has zones and a kswapd, an empty slot has neither."""
+    """A node with zones has a kswapd, one without, or an empty slot, has none."""
     for node in m.nodes.values():
         has = bool(node.zones), node.kswapd is not None and not node.kswapd.done
-        if has != (node.plugged, node.plugged):
+        if has[0] != has[1] or (node.zones and not node.plugged):
             yield f"{node!r} has (zones, kswapd) = {has}"
         if not node.plugged and node.tables:
             yield f"{node!r} has tables"
 
 
+def check_blocks(m: Machine) -> Iterator[str]:
+    """Pages of a zone's online blocks, holes left out, sum to its present ones."""
+    size = m.layout.block_pages
+    for zone in m.zones.values():
+        stat = zone.stat()
+        seen = (zone.present, zone.managed, zone.spanned)
+        if seen != (stat.present, stat.managed, stat.spanned):
+            yield f"{zone.label} is thought to have {seen}"
+    if m.layout.max_pfn // size > MAX_BLOCKS:
+        return
+    pages = dict.fromkeys(m.zones, 0)
+    for number in m.blocks:
+        for zid, nr in m.blocks.pages_by_zone(number).items():
+            pages[zid] = pages.get(zid, 0) + nr
+    for zid, zone in m.zones.items():
+        if pages[zid] != zone.present:
+            yield f"{zone.label} has {zone.present} pages, its blocks {pages[zid]}"
+
+
 def check_sums(m: Machine) -> Iterator[str]:
     """The machine is the sum of its nodes, a node the sum of its zones."""
     snap = stats.take(m)
-    if stats.added(snap.zone_sums.values()) != snap.total:
+    if stats.added((*snap.zone_sums.values(), snap.gone)) != snap.total:
         yield "the sum of the zones is not the machine"
     if any(value < 0 for value in snap.total):
         yield "a sum is negative"
@@ -111,6 +132,7 @@ CHECKS: tuple[Callable[[Machine], Iterator[str]], ...] = (
     check_marks,
     check_places,
     check_nodes,
+    check_blocks,
     check_sums,
     check_files,
 )

@@ -108,14 +108,26 @@ class Node:
         self.plugging = False
         # Kernel pages of node 0 that hold this node's tables.
         self.tables: list[int] = []
+        # Gates: of zones that have gone, by type, and of those that never came.
+        self.gates: dict[int, bool] = {}
+        self.gate_open = False
 
     def __repr__(self) -> str:
         return f"<Node {self.nid} {self.state}>"
 
     @property
     def enabled(self) -> bool:
-        """Whether any of its zones' gates is open."""
+        """Whether any of its zones' gates is open; without zones, the node's."""
+        if not self.zones:
+            return self.gate_open
         return any(zone.gate_open for zone in self.zones)
+
+    def gate_of(self, kind: int) -> bool:
+        """Whether the gate of its zone of a type is open, or will be when it comes."""
+        for zone in self.zones:
+            if zone.type == kind:
+                return zone.gate_open
+        return self.gates.get(kind, self.gate_open)
 
     @property
     def state(self) -> str:
@@ -164,30 +176,93 @@ def populate(m: Machine, node: Node) -> None:
     """Bring a node's zones, their gates closed; marks and zonelists follow."""
     extents = carve(node.spec, m.layout, m.rules)
     for extent in extents:
-        m.core.zone_plug(
-            extent.zid,
-            node.nid,
-            extent.type,
-            extent.start_pfn,
-            extent.spanned,
-            extent.present,
-            extent.reserved,
-        )
-        zone = Zone(m, node.nid, extent, node.removable)
-        node.zones.append(zone)
-        m.zones[zone.zid] = zone
+        add_zone(m, node, extent)
     m.blocks.plug(node.nid, extents)
     node.plugged = True
 
 
+def add_zone(m: Machine, node: Node, extent: Extent) -> Zone:
+    """A zone of a node comes, with the gate that it had or the node has."""
+    m.core.zone_plug(
+        extent.zid,
+        node.nid,
+        extent.type,
+        extent.start_pfn,
+        extent.spanned,
+        extent.present,
+        extent.reserved,
+    )
+    zone = Zone(m, node.nid, extent, node.removable)
+    zone.gate_open = node.gates.pop(extent.type, node.gate_open)
+    m.core.zone_gate(zone.zid, zone.gate_open)
+    node.zones.append(zone)
+    node.zones.sort(key=lambda zone: zone.type)
+    m.zones[zone.zid] = zone
+    return zone
+
+
+def remove_zone(m: Machine, zone: Zone) -> None:
+    """A zone without a page in use goes; what it counted is kept."""
+    node = m.nodes[zone.nid]
+    retire(m, zone)
+    m.core.zone_gate(zone.zid, False)
+    m.core.zone_unplug(zone.zid)
+    node.zones.remove(zone)
+    node.gates[zone.type] = zone.gate_open
+    if not node.zones:
+        node.gate_open = zone.gate_open
+    del m.zones[zone.zid]
+
+
+def retire(m: Machine, zone: Zone) -> None:
+    """Keep what a zone has counted, so that no sum ever goes down."""
+    kept = m.retired.get(zone.zid, (0,) * len(_ffi.NUMA_NAMES))
+    now = zone.stat().numa
+    m.retired[zone.zid] = tuple(a + b for a, b in zip(kept, now, strict=True))
+
+
 def depopulate(m: Machine, node: Node) -> None:
     """Take a node's zones away; every managed page is free."""
-    for zone in node.zones:
-        m.core.zone_unplug(zone.zid)
-        del m.zones[zone.zid]
+    for zone in list(node.zones):
+        remove_zone(m, zone)
     m.blocks.unplug(node.nid)
-    node.zones.clear()
+    node.gates.clear()
+    node.gate_open = False
     node.plugged = False
+
+
+def shrink(m: Machine, zone: Zone, first: int, nr: int) -> None:
+    """Pages have left a zone. It spans less only if they lay at an edge.
+
+    Source: mm/memory_hotplug.c shrink_zone_span(), Linux 6.1.
+    """
+    zone.present -= nr
+    zone.managed -= nr
+    end = zone.start_pfn + zone.spanned
+    if not zone.present:
+        zone.spanned = 0
+        return
+    start_now, end_now = m.core.zone_bounds(zone.zid)
+    if first == zone.start_pfn:
+        zone.start_pfn = zone.shown_start = start_now
+    if first + nr == end:
+        end = end_now
+    zone.spanned = end - zone.start_pfn
+    m.core.zone_span(zone.zid, zone.spanned)
+
+
+def grow(m: Machine, zone: Zone, first: int, nr: int) -> None:
+    """Pages have come into a zone.
+
+    Source: mm/memory_hotplug.c resize_zone_range(), Linux 6.1.
+    """
+    end = max(first + nr, zone.start_pfn + zone.spanned if zone.spanned else 0)
+    zone.start_pfn = min(first, zone.start_pfn) if zone.spanned else first
+    zone.shown_start = max(zone.start_pfn, m.rules.first_pfn)
+    zone.spanned = end - zone.start_pfn
+    zone.present += nr
+    zone.managed += nr
+    m.core.zone_span(zone.zid, zone.spanned)
 
 
 def min_free_kbytes(m: Machine) -> int:
@@ -318,6 +393,7 @@ def set_gate(m: Machine, zones: list[Zone], is_open: bool) -> None:
     for zone in zones:
         zone.gate_open = is_open
         m.core.zone_gate(zone.zid, is_open)
+        m.nodes[zone.nid].gates.pop(zone.type, None)
     rebuild(m)
     if not is_open:
         drain(m, zones)
@@ -343,4 +419,6 @@ def boot(m: Machine) -> None:
     for node in plugged:
         populate(m, node)
     opened = [zone for node in plugged if node.spec.enabled for zone in node.zones]
+    for node in plugged:
+        node.gate_open = node.spec.enabled
     set_gate(m, opened, True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from memfs.files import migration
 from memfs.files.cpus import siblings
 from memfs.files.proc import vmstat
 from memfs.files.row import Ids, RenderAt, Row, Target, constant, never
-from memfs.files.sysfs import cpu, memory, node
+from memfs.files.sysfs import cpu, debug, memory, node
+from memfs.vm import NOTIFIER_ACTIONS
 
 SYSTEM = "sys/devices/system"
 NODE = f"{SYSTEM}/node"
@@ -132,20 +134,69 @@ MEMORY_ROWS = (
         memory.render_block_size,
         version=never,
     ),
+    Row(
+        f"{MEMORY}/auto_online_blocks",
+        0o644,
+        "",
+        "what becomes of blocks that are found: offline, online, online_kernel or "
+        "online_movable",
+        memory.render_auto,
+        store=memory.store_auto,
+    ),
+    Row(
+        f"{MEMORY}/probe",
+        0o200,
+        "bytes",
+        "the block at a physical address is found, offline",
+        store=memory.store_probe,
+        version=never,
+        holds=True,
+    ),
+    Row(
+        f"{MEMORY}/hard_offline_page",
+        0o200,
+        "bytes",
+        "EOPNOTSUPP: pages do not go bad",
+        store=memory.store_hard_offline,
+        version=never,
+    ),
+    Row(
+        f"{MEMORY}/uevent",
+        0o644,
+        "",
+        "takes an action; nobody listens",
+        memory.render_nothing,
+        store=memory.store_uevent,
+        version=never,
+    ),
     directory(f"{MEMORY}/memoryN", "a memory block", memory.there),
     Row(
         f"{MEMORY}/memoryN/state",
-        0o444,
+        0o644,
         "",
-        "online, offline or going-offline",
+        "online, offline or going-offline; takes online, online_kernel, "
+        "online_movable, offline",
         render_at=memory.render_state,
+        store_at=memory.store_state,
+        holds=True,
     ),
     Row(
         f"{MEMORY}/memoryN/online",
-        0o444,
+        0o644,
         "",
-        "1 or 0",
+        "1 or 0; takes either",
         render_at=memory.render_online,
+        store_at=memory.store_online,
+        holds=True,
+    ),
+    Row(
+        f"{MEMORY}/memoryN/uevent",
+        0o644,
+        "",
+        "takes an action; nobody listens",
+        render_at=memory.render_uevent,
+        store_at=memory.store_uevent_at,
+        version=never,
     ),
     Row(
         f"{MEMORY}/memoryN/removable",
@@ -217,10 +268,31 @@ CPU_ROWS = (
     subsystem(f"{CPU}/cpuN", "cpu"),
 )
 
+MODULE = "sys/module/memory_hotplug/parameters"
+NOTIFIER = "sys/kernel/debug/notifier-error-inject/memory"
+
+MISC_ROWS = (
+    constant(f"{MODULE}/online_policy", "contig-zones\n", "how a zone is chosen"),
+    constant(f"{MODULE}/auto_movable_ratio", "301\n", "of another policy", "percent"),
+    constant(f"{MODULE}/auto_movable_numa_aware", "Y\n", "of another policy"),
+    constant(f"{MODULE}/memmap_on_memory", "N\n", "where memory maps lie"),
+    *(debug.row(NOTIFIER, action) for action in NOTIFIER_ACTIONS),
+    Row(
+        f"{NODE}/nodeN/compact",
+        0o200,
+        "",
+        "any write defragments the node's zones; returns when it is done",
+        store_at=migration.store_compact,
+        version=never,
+        holds=True,
+    ),
+)
+
 ROWS = (
     *NODE_ROWS,
     *MEMORY_ROWS,
     *CPU_ROWS,
+    *MISC_ROWS,
     bus("node", "nodeN", node.plugged),
     bus("memory", "memoryN", memory.there),
     bus("cpu", "cpuN", cpu.all_cpus),

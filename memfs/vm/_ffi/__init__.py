@@ -49,6 +49,7 @@ from memfs.vm._ffi.lib import (
 )
 from memfs.vm._ffi.migrate import (
     MAX_ORDER,
+    MIG_BLOCK,
     MIG_FORCE,
     MIG_LAZY,
     MIG_NOWAIT,
@@ -97,6 +98,7 @@ __all__ = [
     "K_RADIX",
     "K_SHMEMDIR",
     "MAX_ORDER",
+    "MIG_BLOCK",
     "MIG_FORCE",
     "MIG_LAZY",
     "MIG_NOWAIT",

@@ -13,6 +13,7 @@ MIG_SWAPSLOT: Final[int] = lib.VM_MIG_SWAPSLOT
 MIG_LAZY: Final[int] = lib.VM_MIG_LAZY
 MIG_NOWAIT: Final[int] = lib.VM_MIG_NOWAIT
 MIG_FORCE: Final[int] = lib.VM_MIG_FORCE
+MIG_BLOCK: Final[int] = lib.VM_MIG_BLOCK
 MAX_ORDER: Final[int] = lib.VM_MAX_ORDER
 
 
@@ -32,6 +33,7 @@ class Migrate:
         self._core = core
         self._mig = ffi.new("struct vm_migrate *")
         self._cursor = ffi.new("uint32_t *")
+        self._end = 0
         self._mig.zid = zid
         self._mig.flags = flags
 
@@ -62,6 +64,26 @@ class Migrate:
         self._mig.flags |= MIG_FORCE
         rc = lib.vm_migrate_sweep(self._core.vm, self._mig)
         return check(rc, f"there is no zone {self._mig.zid}")
+
+    def block(self, first: int, end: int) -> None:
+        """From now on :meth:`block_step` goes over pages `first` to `end`."""
+        self._mig.flags |= MIG_BLOCK
+        self._cursor[0] = first
+        self._end = end
+
+    def block_step(self, budget: int, force: bool = False) -> int:
+        """A step over a range of pages. Returns: return code.
+
+        `force`: those, too, that a real process maps and that do not come back.
+        """
+        flags = self._mig.flags
+        if force:
+            self._mig.flags |= MIG_FORCE
+        rc: int = lib.vm_migrate_block(
+            self._core.vm, self._mig, self._cursor, self._end, budget
+        )
+        self._mig.flags = flags
+        return rc
 
     def look(self, budget: int) -> int:
         """A step of a walk that only counts. Returns: return code."""

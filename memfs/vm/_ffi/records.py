@@ -36,6 +36,7 @@ class ZoneItem(IntEnum):
     NR_PAGETABLE = lib.NR_PAGETABLE
     NR_RESERVED = lib.NR_RESERVED
     NR_CLIENT = lib.NR_CLIENT
+    NR_FREE_ISO = lib.NR_FREE_ISO
 
 
 def c_names(prefix: str, nr: int) -> tuple[str, ...]:
@@ -85,7 +86,12 @@ class ZoneStat(NamedTuple):
 
     @property
     def free(self) -> int:
-        """Pages in the buddy lists."""
+        """Pages in the buddy lists, those of isolated blocks too."""
+        return self.item[0] + self.item[ZoneItem.NR_FREE_ISO]
+
+    @property
+    def usable(self) -> int:
+        """Pages in the buddy lists that can be had."""
         return self.item[0]
 
     @property
