@@ -171,6 +171,10 @@ class FakeMachine:
         yield MORE
         self.done.append(f"compact {nid}")
 
+    def probe(self, address):
+        yield MORE
+        raise VmError(errno.EINVAL, f"probe {address:#x}: no block begins there")
+
     def validate(self):
         yield MORE
         return self.found
