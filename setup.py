@@ -52,8 +52,7 @@ def load_build_ffi() -> ModuleType:
 
 def shim_extension() -> list[Extension]:
     """The FUSE shim, as a list of one, or of none where it cannot be built."""
-    source = CSRC / "fuse_shim.c"
-    if not (ROOT / source).exists():
+    if not (ROOT / CSRC / "fuse_shim.c").exists():
         return []
     cflags = pkg_config("--cflags", "fuse3")
     libs = pkg_config("--libs", "fuse3")
@@ -64,7 +63,7 @@ def shim_extension() -> list[Extension]:
     return [
         Extension(
             SHIM_NAME,
-            [str(source)],
+            ffi.shim_sources(),
             depends=ffi.headers(),
             extra_compile_args=[*ffi.compile_args(), *cflags],
             extra_link_args=[*ffi.link_args(), *libs, "-ldl"],

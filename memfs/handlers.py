@@ -311,6 +311,9 @@ class Handlers:
     def _opened(self, volume: Volume, fh: int) -> Any:
         self._next_fh += 2
         self._open[self._next_fh] = volume, fh
+        lane = volume.lane(fh)
+        if lane is not None:
+            self._shim.bind(self._next_fh, lane)
         return self._wire.opened(self._next_fh)
 
     async def read(self, fh: int, off: int, size: int) -> Buffer:
@@ -360,6 +363,7 @@ class Handlers:
 
     async def release(self, fh: int) -> None:
         if not fh & 1:
+            self._shim.unbind(fh)
             volume, own = self._open.pop(fh)
             await volume.release(own)
             return

@@ -20,10 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from memfs import shim
 from memfs.background import Pump
 from memfs.files import build_tree, grammar
 from memfs.files.tasks import FIRST_UNSEEN_PID, Process
 from memfs.files.volumes import files_volume, memory_volume
+from memfs.lanes import Lanes
 from memfs.revoker import Revoker
 from memfs.tree import ROOT_CALLER, Caller, Dir, Interrupt, TreeError, Volume, now_ns
 from memfs.vm import Layout, Machine
@@ -294,10 +296,13 @@ def make_mount(asked: Asked) -> Mount:
     )
     try:
         pump = Pump(machine.sched, manual=settings.clock == "manual")
+        lanes = Lanes(shim.load(), machine.core.lane_calls())
         volumes: dict[str, FileVolume] = {
             # Whoever names a directory has locked it, for the sake of its own words.
-            "files": files_volume(machine, pump, asked.files, asked.files is not None),
-            "shm": memory_volume(machine, pump),
+            "files": files_volume(
+                machine, pump, asked.files, asked.files is not None, lanes
+            ),
+            "shm": memory_volume(machine, pump, lanes=lanes),
         }
     except BaseException:
         machine.close()

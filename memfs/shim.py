@@ -38,6 +38,7 @@ HOOKS = (
     "noflush",
     "statfs",
     "background",
+    "lane",
 )
 
 # What the mount does without each: one row a hook, shown in status.
@@ -50,6 +51,7 @@ LESSER_FORM = {
     "noflush": "each close of a generated file costs one request more",
     "statfs": "statfs shows the first volume everywhere",
     "background": "at most 12 background requests are in flight",
+    "lane": "reads and writes of resident pages are answered in Python, too",
 }
 
 PAGE_SIZE = 4096
@@ -88,6 +90,10 @@ class Shim:
         self.served: Callable[[], int] = lambda: 0
         self.over: Callable[[], int] = lambda: 0
         self.readable: Callable[[int], int] = lambda spin_ns: 0
+        self._bind: Callable[[int, Any], int] = lambda fh, lane: 0
+        # A handle is closed: its record is not looked at any more.
+        self.unbind: Callable[[int], None] = lambda fh: None
+        self.lane_served: Callable[[], int] = lambda: 0
         if lib is not None:
             self.arm = _function(lib, "memfs_shim_arm", ctypes.c_int)
             self.disarm = _function(lib, "memfs_shim_disarm", None, ctypes.c_int)
@@ -95,6 +101,11 @@ class Shim:
             self._cached = _function(lib, "memfs_shim_cached", ctypes.c_int)
             self.served = _function(lib, "memfs_shim_served", ctypes.c_uint64)
             self.over = _function(lib, "memfs_shim_over", ctypes.c_int)
+            bind = "memfs_shim_lane_bind"
+            args = ctypes.c_uint64, ctypes.c_void_p
+            self._bind = _function(lib, bind, ctypes.c_int, *args)
+            self.unbind = _function(lib, "memfs_shim_lane_unbind", None, args[0])
+            self.lane_served = _function(lib, "memfs_shim_lane_served", ctypes.c_uint64)
             self.readable = _function(
                 lib, "memfs_shim_readable", ctypes.c_int, ctypes.c_int64
             )
@@ -132,6 +143,10 @@ class Shim:
         if self._lib is not None:
             bits = _function(self._lib, "memfs_shim_hooks", ctypes.c_uint)()
         return {name: bool(bits >> i & 1) for i, name in enumerate(HOOKS)}
+
+    def bind(self, fh: int, lane: Any) -> None:
+        """Let a handle take the short way; the caller keeps the record until unbind."""
+        self._bind(fh, ctypes.byref(lane))
 
     def interrupted(self) -> Iterator[int]:
         """Slots whose callers got a signal since the last call."""
@@ -194,6 +209,20 @@ class Shim:
         err = -call(ino, off, length)
         if err not in (0, errno.ENOENT):
             raise OSError(err, os.strerror(err), f"invalidate inode {ino}")
+
+    # The short way: see memfs/lanes.py.
+
+    def attach_lane(self, read: int, write: int, vm: int) -> bool:
+        """Have the core answer what it can; False: there is no shim.
+
+        Args:
+            read, write, vm: addresses: the core's functions, the machine.
+        """
+        if self._lib is None:
+            return False
+        args = ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p
+        _function(self._lib, "memfs_shim_lane_attach", None, *args)(read, write, vm)
+        return True
 
     def take(self, req: int) -> None:
         """What follows is done for this request, which was handed over before."""

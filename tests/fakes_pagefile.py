@@ -27,6 +27,7 @@ class FakePages:
     """One file. Its host's bytes are read when a page is first needed."""
 
     def __init__(self, cache, kind, owner, size):
+        self.id = len(cache.files)
         self.cache = cache
         self.kind = kind
         self.owner = owner
@@ -180,7 +181,7 @@ class FakeCache:
         self.files.append(FakePages(self, kind, owner, size))
         return self.files[-1]
 
-    def readahead(self):
+    def readahead(self, state=None):
         return object()
 
     def clean(self):

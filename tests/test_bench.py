@@ -53,7 +53,10 @@ def make_row(ours, anchor=None, gate=2.0, aim=4.0, count=list, lower=False, log=
     def opened(options):
         log.append("open")
         yield Bench(
-            side("ours", ours), anchor and side("anchor", anchor), count, {"pages": 7}
+            side("ours", ours),
+            anchor and side("anchor", anchor),
+            count=count,
+            details={"pages": 7},
         )
         log.append("close")
 
@@ -138,6 +141,18 @@ def test_table_shows_ratio_range_sides_and_noise():
     assert "quick" in table_of([result], quick=True)
 
 
+def test_what_is_shown_beside_is_not_judged():
+    """It has its line in the table and in the JSON, and no part in the result."""
+    row = make_row([4], [1], gate=2, aim=3)
+    with row.open(QUIET) as made:
+        made.beside = (Side("tmpfs", lambda: 100.0),)
+        result = rounds.Result(row)
+        rounds._run(made, result, 1)
+    assert result.figures == [4]
+    assert result.beside == {"tmpfs": [100.0]}
+    assert report._measured(result)[-1] == ("tmpfs", [100.0])
+
+
 def test_json_has_every_round(tmp_path):
     result = rounds.measure(make_row([2, 30, 9], [1, 10, 1]), QUIET, 3)
     report.write_json([result], tmp_path / "out.json", quick=False, rounds=3)
@@ -184,3 +199,21 @@ def test_the_scan_row_runs(tmp_path):
     assert [len(side["rounds"]) for side in row["sides"]] == [1, 1]
     outcome = row["details"]["outcome"]
     assert outcome["activated"] + outcome["rotated"] + outcome["freed"] == 1 << 16
+
+
+ROWS_ABOUT_FILES = ("seq-write", "read-4k-8", "create", "unlink", "fault")
+
+
+@pytest.mark.mount
+@pytest.mark.parametrize("name", ROWS_ABOUT_FILES)
+def test_the_rows_about_files_run(name, tmp_path):
+    """memfs, the C program and what is shown beside, each with a figure."""
+    out = tmp_path / "out.json"
+    done = bench("--quick", "--rows", name, "--rounds", "1", "--json", str(out))
+    assert done.returncode == 0, done.stderr
+    [row] = json.loads(out.read_text())["rows"]
+    labels = [side["label"] for side in row["sides"]]
+    assert "memfs, files/" in labels
+    assert "C, libfuse low level" in labels
+    assert len(labels) >= 4
+    assert all(side["median"] > 0 for side in row["sides"])

@@ -30,6 +30,7 @@ RANKS = (
         "memfs.mountpoints",
         "memfs.namespace",
         "memfs.shim",
+        "memfs.lanes",
     ),
     ("memfs.request", "memfs.volume"),
     ("memfs.tree", "memfs.inodes", "memfs.client"),

@@ -3,7 +3,7 @@
 Run by setup.py through cffi (API mode, out of line); nothing imports it at run
 time. The declarations are not repeated here: they are the text of ``memfs.h``
 between ``/* cdef-begin */`` and ``/* cdef-end */``. The sources are every C file
-of this directory but the FUSE shim, which is a shared object of its own.
+of this directory but those of the FUSE shim, a shared object of its own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from cffi import FFI
 CSRC = Path(__file__).resolve().parent
 ROOT = CSRC.parents[1]
 MODULE = "memfs.vm._vmcore"
-SHIM = "fuse_shim.c"
+# What stands apart from the core: sources of the FUSE shim.
+SHIM = "fuse_"
 
 # These come after the flags that Python itself was built with, NDEBUG and -fwrapv
 # (signed overflow wraps) among them; the sanitizers take both back.
@@ -68,8 +69,14 @@ def core_sources() -> list[str]:
     return [
         str(path.relative_to(ROOT))
         for path in sorted(CSRC.glob("*.c"))
-        if path.name != SHIM
+        if not path.name.startswith(SHIM)
     ]
+
+
+def shim_sources() -> list[str]:
+    """The C files of the FUSE shim."""
+    paths = sorted(CSRC.glob(f"{SHIM}*.c"))
+    return [str(path.relative_to(ROOT)) for path in paths]
 
 
 def headers() -> list[str]:

@@ -218,22 +218,16 @@ static int page_for_write(struct vm *vm, struct mapping *m, u64 at, u32 n, u32 *
 	return VM_DONE;
 }
 
-static int write_page(struct vm *vm, struct mapping *m, u64 at, u32 n, const u8 *buf,
-		      bool client)
+/* Bytes into a page, which is uptodate, or overwritten whole, and dirty then. */
+int vm_write_into(struct vm *vm, struct mapping *m, u32 pfn, u32 at, u32 n,
+		  const u8 *buf, bool client)
 {
-	struct page *p;
-	u8 *frame;
-	u32 pfn;
-	int rc;
+	struct page *p = &vm->pages[pfn];
+	u8 *frame = vm_frame(vm, pfn);
 
-	rc = page_for_write(vm, m, at, n, &pfn);
-	if (rc)
-		return rc;
-	p = &vm->pages[pfn];
-	frame = vm_frame(vm, pfn);
 	if (!frame)
 		return -EIO;
-	memcpy(frame + at % PAGE_SIZE, buf, n);
+	memcpy(frame + at, buf, n);
 	p->flags |= PG_UPTODATE;
 	p->flags &= ~(u32)PG_ERROR;
 	if (!is_shm(m) && !(p->flags & PG_PRIVATE)) {
@@ -247,6 +241,18 @@ static int write_page(struct vm *vm, struct mapping *m, u64 at, u32 n, const u8 
 	else
 		vm_mark_accessed(vm, pfn);
 	return VM_DONE;
+}
+
+static int write_page(struct vm *vm, struct mapping *m, u64 at, u32 n, const u8 *buf,
+		      bool client)
+{
+	u32 pfn;
+	int rc;
+
+	rc = page_for_write(vm, m, at, n, &pfn);
+	if (rc)
+		return rc;
+	return vm_write_into(vm, m, pfn, (u32)(at % PAGE_SIZE), n, buf, client);
 }
 
 static int file_write(struct vm *vm, u32 id, u64 off, u32 len, const void *buf,

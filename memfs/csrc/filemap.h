@@ -40,6 +40,10 @@ int vm_cache_new_page(struct vm *vm, struct mapping *m, u32 index, u32 flags,
 void vm_cache_uncount(struct vm *vm, struct mapping *m,
 		      u32 pfn); /* it leaves its index, which the caller changes */
 
+/* filemap.c */
+int vm_write_into(struct vm *vm, struct mapping *m, u32 pfn, u32 at, u32 n,
+		  const u8 *buf, bool client); /* VM_DONE, -EIO */
+
 /* shmem.c */
 int vm_shm_from_swap(struct vm *vm, struct mapping *m, u32 index, u32 slot);
 

@@ -14,6 +14,7 @@
  *	STATFS		the inode that a statfs() asks about
  *	BACKGROUND	more than twelve background requests at once
  *	CACHED		whether a READ fills, or a WRITE empties, the kernel's page cache
+ *	LANE		reads and writes of resident pages are answered here: fuse_lane.c
  *
  * Context: one thread, the one that runs the session; memfs_shim_inval*() alone may
  * be called from others. Nothing here allocates or waits.
@@ -25,18 +26,23 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "fuse_init.h"
+#include "fuse_interrupt.h"
+#include "fuse_lane.h"
 #include "fuse_shim.h"
+
+/* Requests of the short way are served for so long, then others have their turn. */
+#define LANE_TURN_NS 100000
+/* So long a client needs for the next request of a sequence: see memfs/turns.py. */
+#define LANE_SPIN_NS 12000
 
 static struct {
 	struct fuse_session *session;
@@ -44,19 +50,13 @@ static struct {
 	unsigned int hooks, background;
 	shim_fallocate_fn on_fallocate;
 	shim_lseek_fn on_lseek;
-	int kernel_has_mmap;
 	/* The request that is being handed to Python, until its handler first waits. */
 	fuse_req_t current;
 	fuse_ino_t current_ino;
 	int current_cached;
 	uint64_t nr_served;
 	int over;
-	/* Slots of armed requests: a stack of free ones, a ring of interrupted ones. */
 	int event_fd;
-	int nr_free, free[NR_SLOTS];
-	unsigned char armed[NR_SLOTS], queued[NR_SLOTS];
-	unsigned int head, tail;
-	int ring[NR_SLOTS];
 } shim;
 
 /* The function that this one hides; NULL when libfuse is not there. */
@@ -70,29 +70,7 @@ static void note(fuse_req_t req)
 	shim.current = req;
 }
 
-/* ------------------------------------------------------------ interruption */
-
-/* Wake who waits for the eventfd. A counter that is full has woken it already. */
-static void ring(void)
-{
-	uint64_t one = 1;
-
-	if (write(shim.event_fd, &one, sizeof(one)) < 0)
-		return;
-}
-
-static void on_interrupt(fuse_req_t req, void *data)
-{
-	int slot = (int)(intptr_t)data;
-
-	(void)req;
-	/* A slot is in the ring at most once, so the ring cannot overflow. */
-	if (!shim.armed[slot] || shim.queued[slot])
-		return;
-	shim.queued[slot] = 1;
-	shim.ring[shim.head++ % NR_SLOTS] = slot;
-	ring();
-}
+/* ------------------------------------------------------ the request in hand */
 
 /*
  * memfs_shim_arm - have the request in hand watched for signals
@@ -102,15 +80,10 @@ static void on_interrupt(fuse_req_t req, void *data)
  */
 int memfs_shim_arm(void)
 {
-	fuse_req_t req = shim.current;
-	int slot;
+	int slot = shim.current ? interrupt_arm(shim.current) : -1;
 
-	if (!req || !shim.nr_free)
-		return -1;
-	shim.current = NULL;
-	slot = shim.free[--shim.nr_free];
-	shim.armed[slot] = 1;
-	fuse_req_interrupt_func(req, on_interrupt, (void *)(intptr_t)slot);
+	if (slot >= 0)
+		shim.current = NULL;
 	return slot;
 }
 
@@ -118,28 +91,6 @@ int memfs_shim_arm(void)
 void memfs_shim_take(void *req)
 {
 	note((fuse_req_t)req);
-}
-
-void memfs_shim_disarm(int slot)
-{
-	shim.armed[slot] = 0;
-	/* A queued slot is given back when the ring lets go of it. */
-	if (!shim.queued[slot])
-		shim.free[shim.nr_free++] = slot;
-}
-
-/* The next slot whose caller got a signal, -1 when there is none. */
-int memfs_shim_next_interrupted(void)
-{
-	while (shim.tail != shim.head) {
-		int slot = shim.ring[shim.tail++ % NR_SLOTS];
-
-		shim.queued[slot] = 0;
-		if (shim.armed[slot])
-			return slot;
-		shim.free[shim.nr_free++] = slot;
-	}
-	return -1;
 }
 
 /* The thread that sent the request in hand, 0 when it is not known. */
@@ -304,40 +255,6 @@ int memfs_shim_inval_ranges(const int64_t *ranges, unsigned int nr)
 	return first;
 }
 
-/* --------------------------------------------------- the raw INIT exchange */
-
-static ssize_t shim_io_read(int fd, void *buf, size_t size, void *userdata)
-{
-	ssize_t got = read(fd, buf, size);
-	struct init_in in;
-
-	(void)userdata;
-	if (got < (ssize_t)sizeof(in) || shim.kernel_has_mmap)
-		return got;
-	memcpy(&in, buf, sizeof(in));
-	if (in.header[1] == INIT_OPCODE && in.flags & INIT_EXT &&
-	    in.flags2 & DIRECT_IO_ALLOW_MMAP)
-		shim.kernel_has_mmap = 1;
-	return got;
-}
-
-static ssize_t shim_io_writev(int fd, struct iovec *iov, int count, void *userdata)
-{
-	struct init_out out;
-
-	(void)userdata;
-	/* The first reply of a session is the one to INIT. */
-	if (shim.kernel_has_mmap && !(shim.hooks & HOOK_MMAP) && count == 2 &&
-	    iov[1].iov_len >= sizeof(out)) {
-		memcpy(&out, iov[1].iov_base, sizeof(out));
-		out.flags |= INIT_EXT;
-		out.flags2 |= DIRECT_IO_ALLOW_MMAP;
-		memcpy(iov[1].iov_base, &out, sizeof(out));
-		shim.hooks |= HOOK_MMAP;
-	}
-	return writev(fd, iov, count);
-}
-
 /* ------------------------------------------------ what hides libfuse's own */
 
 SHIM_EXPORT struct fuse_session *fuse_session_new(struct fuse_args *args,
@@ -376,27 +293,28 @@ SHIM_EXPORT struct fuse_session *fuse_session_new(struct fuse_args *args,
 	shim.hooks |= shim.event_fd >= 0 ? HOOK_INTERRUPT : 0u;
 	shim.hooks |= shim.on_fallocate ? HOOK_FALLOCATE : 0u;
 	shim.hooks |= shim.on_lseek ? HOOK_LSEEK : 0u;
+	shim.hooks |= lane_attached() ? HOOK_LANE : 0u;
 	return shim.session;
 }
 
-SHIM_EXPORT int fuse_session_mount(struct fuse_session *se, const char *mountpoint)
+/* The next request that is not for the short way, or why there is none. */
+static int receive(struct fuse_session *se, struct fuse_buf *buf,
+		   int (*orig)(struct fuse_session *, struct fuse_buf *))
 {
-	int (*orig)(struct fuse_session *, const char *) = next("fuse_session_mount");
-	static const struct fuse_custom_io io = {
-		.writev = shim_io_writev,
-		.read = shim_io_read,
-	};
-	int err = orig(se, mountpoint);
+	int64_t end = 0;
 
-	int fd;
+	for (;;) {
+		int got = orig(se, buf);
 
-	if (err)
-		return err;
-	fd = fuse_session_fd(se);
-	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	/* Where this fails the session keeps its own read and writev. */
-	fuse_session_custom_io(se, &io, fd);
-	return 0;
+		if (got <= 0 || buf->flags & FUSE_BUF_IS_FD ||
+		    !lane_serve(fuse_session_fd(se), buf->mem, (size_t)got))
+			return got;
+		shim.nr_served++;
+		if (!end)
+			end = now_ns() + LANE_TURN_NS;
+		if (now_ns() >= end || !memfs_shim_readable(LANE_SPIN_NS))
+			return -EINTR;
+	}
 }
 
 SHIM_EXPORT int fuse_session_receive_buf(struct fuse_session *se, struct fuse_buf *buf)
@@ -406,14 +324,14 @@ SHIM_EXPORT int fuse_session_receive_buf(struct fuse_session *se, struct fuse_bu
 
 	if (!orig)
 		orig = next("fuse_session_receive_buf");
-	got = orig(se, buf);
+	got = receive(se, buf, orig);
 	/* The request that was there has been taken back: its caller was killed. A
 	 * blocking read would stop the whole daemon, and pyfuse3 knows EINTR only. */
 	if (got == -EAGAIN)
 		return -EINTR;
 	if (got <= 0 && got != -EINTR) {
 		shim.over = 1;
-		ring();
+		interrupt_ring();
 	}
 	return got;
 }
@@ -469,14 +387,12 @@ int memfs_shim_open(unsigned int background, shim_fallocate_fn on_fallocate,
 	shim.background = background;
 	shim.on_fallocate = on_fallocate;
 	shim.on_lseek = on_lseek;
-	shim.event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	for (shim.nr_free = 0; shim.nr_free < NR_SLOTS; shim.nr_free++)
-		shim.free[shim.nr_free] = shim.nr_free;
-	return shim.event_fd >= 0 ? shim.event_fd : -errno;
+	shim.event_fd = interrupt_open();
+	return shim.event_fd;
 }
 
 /* What is hooked so far, a set of HOOK_*; MMAP and BACKGROUND only after INIT. */
 unsigned int memfs_shim_hooks(void)
 {
-	return shim.hooks;
+	return shim.hooks | (init_has_mmap() ? HOOK_MMAP : 0u);
 }

@@ -1,5 +1,5 @@
 /*
- * fuse_shim.h - what memfs/shim.py calls, and the INIT exchange on the wire
+ * fuse_shim.h - what memfs/shim.py calls
  *
  * Everything here is exported by the shared object. See fuse_shim.c.
  */
@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #define SHIM_EXPORT __attribute__((visibility("default")))
+#define SHIM_INTERNAL __attribute__((visibility("hidden")))
 
 enum {
 	HOOK_INTERRUPT = 1 << 0,
@@ -19,28 +20,11 @@ enum {
 	HOOK_NOFLUSH = 1 << 5,
 	HOOK_STATFS = 1 << 6,
 	HOOK_BACKGROUND = 1 << 7,
+	HOOK_LANE = 1 << 8,
 };
 
 /* As many requests may wait, and be interrupted, at once; the rest only wait. */
 #define NR_SLOTS 8192
-
-/* include/linux/fuse.h: what an INIT request and its reply look like. */
-#define INIT_OPCODE 26
-#define INIT_EXT (1u << 30)
-#define DIRECT_IO_ALLOW_MMAP (1u << 4) /* in flags2 */
-
-struct init_in {
-	uint32_t header[10];
-	uint32_t major, minor, max_readahead, flags, flags2;
-};
-
-struct init_out {
-	uint32_t major, minor, max_readahead, flags;
-	uint16_t max_background, congestion_threshold;
-	uint32_t max_write, time_gran;
-	uint16_t max_pages, map_alignment;
-	uint32_t flags2;
-};
 
 typedef void (*shim_fallocate_fn)(void *req, uint64_t fh, int mode, int64_t off,
 				  int64_t len);

@@ -388,6 +388,23 @@ struct vm_host_stat {
 	uint64_t limit;
 };
 
+/* What one descriptor has read, and what was read ahead of it; pages. */
+struct vm_ra {
+	int64_t prev;	/* the page read last, or -1 */
+	uint32_t size;	/* of the next window; 0: not sequential */
+	uint32_t mark;	/* where the next window is asked for */
+	uint32_t asked; /* up to where has been asked for */
+};
+
+/* Bytes in memory; laid out as struct iovec is. */
+struct vm_piece {
+	void *base;
+	uint64_t len;
+};
+
+#define VM_LANE_BYTES 1048576 /* of one request of the short way */
+#define VM_LANE_PIECES 257
+
 struct vm;
 
 /* boot.c: machine, zones, zonelists */
@@ -507,6 +524,14 @@ int vm_file_writeback(struct vm *vm, uint32_t id, uint32_t *index, uint32_t max,
 int vm_file_resident(struct vm *vm, uint32_t id, uint32_t index, uint32_t nr,
 		     uint8_t *out);
 int vm_file_next_dirty(struct vm *vm, uint32_t id, uint32_t *index);
+
+/* lane.c: what is resident, in one call */
+int vm_lane_read(struct vm *vm, uint32_t id, uint64_t off, uint32_t len,
+		 uint32_t client, struct vm_ra *ra, struct vm_piece *out, uint32_t *nr);
+int vm_lane_write(struct vm *vm, uint32_t id, uint64_t off, uint32_t len,
+		  const void *buf, uint32_t client);
+uint64_t vm_lane_ops(struct vm *vm);
+void vm_set_readahead(struct vm *vm, uint32_t pages);
 
 /* revoke.c: pages of which the real kernel has a copy */
 uint32_t vm_revoke_queued(struct vm *vm);

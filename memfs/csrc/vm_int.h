@@ -396,6 +396,9 @@ struct vm {
 	struct vm_revoke *revoke;
 	u32 nr_revoke, nr_revoking;
 
+	u64 lane_ops;
+	u32 readahead;
+
 	struct arena arenas[48];
 	u32 nr_arenas;
 };

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from memfs.files.paged.contract import FileOwner
@@ -20,6 +20,6 @@ class MachineCache:
     def create(self, kind: str, owner: FileOwner, size: int) -> PageFile:
         return self._machine.files.create(kind, owner, size)
 
-    def readahead(self) -> ReadAhead:
-        """For one open file; its largest window is the disk's at this moment."""
-        return self._machine.read_ahead()
+    def readahead(self, state: Any = None) -> ReadAhead:
+        """For one open file; `state`: where it is kept, None: of its own."""
+        return self._machine.read_ahead(state)

@@ -20,7 +20,7 @@ import os
 import stat
 from typing import TypeVar
 
-from memfs.files.paged.contract import PAGE_SIZE, PageCache, Pump
+from memfs.files.paged.contract import PAGE_SIZE, Lanes, PageCache, Pump
 from memfs.files.paged.extents import Extents
 from memfs.files.paged.inode import Directory, File, Inode, Special, label_of
 from memfs.files.paged.names import owner_of_new
@@ -253,14 +253,19 @@ def _pages(off: int, nbytes: int) -> tuple[int, int]:
 
 
 def shm_volume(
-    cache: PageCache, pump: Pump, ram_pages: int, size: int | None = None
+    cache: PageCache,
+    pump: Pump,
+    ram_pages: int,
+    size: int | None = None,
+    lanes: Lanes | None = None,
 ) -> PagedVolume:
     """The volume of shm/.
 
     Args:
         ram_pages: of the machine; half of them is the default of both limits.
         size: ``size=`` in bytes, rounded up to pages; None: the default.
+        lanes: makes the records of the short way; None: there is none.
     """
     half = ram_pages // 2
     pages = half if size is None else -(-size // PAGE_SIZE)
-    return PagedVolume(ShmStore(pages, half), cache, pump)
+    return PagedVolume(ShmStore(pages, half), cache, pump, lanes)

@@ -31,7 +31,8 @@ def _lines(mount: Mount) -> list[str]:
         f"clock now={machine.now} mode={clock.mode(mount)}",
         _host(mount),
         _client(mount),
-        f"core batch={mount.settings.batch} prefetch={mount.settings.prefetch:d}",
+        f"core batch={mount.settings.batch} prefetch={mount.settings.prefetch:d}"
+        f" short_way={machine.core.lane_ops()}",
         f"shim missing={','.join(mount.shim_missing) or 'none'}",
     ]
     for job in machine.sched.jobs():

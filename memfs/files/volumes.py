@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from memfs.files.cache import MachineCache
 from memfs.files.hostfs import HostDirectory, HostStore
-from memfs.files.paged import PagedVolume, Pump
+from memfs.files.paged import Lanes, PagedVolume, Pump
 from memfs.files.shmfs import shm_volume
 
 if TYPE_CHECKING:
@@ -19,21 +19,28 @@ def files_volume(
     pump: Pump,
     directory: str | os.PathLike[str] | None,
     locked: bool = False,
+    lanes: Lanes | None = None,
 ) -> PagedVolume:
     """files/ over *directory*; None: a private one that ends with the mount.
 
     Args:
         locked: the caller has flocked *directory* already, as the daemon has.
+        lanes: makes the records of the short way; None: there is none.
 
     Raises:
         TreeError: EBUSY if another mount has the directory, ENOENT, ENOTDIR,
             EACCES.
     """
     store = HostStore(HostDirectory(directory, locked))
-    return PagedVolume(store, MachineCache(machine), pump)
+    return PagedVolume(store, MachineCache(machine), pump, lanes)
 
 
-def memory_volume(machine: Machine, pump: Pump, size: int | None = None) -> PagedVolume:
+def memory_volume(
+    machine: Machine,
+    pump: Pump,
+    size: int | None = None,
+    lanes: Lanes | None = None,
+) -> PagedVolume:
     """shm/; *size* in bytes, None: half of the machine's memory."""
     ram = sum(zone.present for zone in machine.zones.values())
-    return shm_volume(MachineCache(machine), pump, ram, size)
+    return shm_volume(MachineCache(machine), pump, ram, size, lanes)

@@ -41,7 +41,7 @@ from memfs.vm.migrate import CheckResult, RemapResult, Ways
 from memfs.vm.oom import OomState
 from memfs.vm.oplog import LAST_OPS, OpRecord
 from memfs.vm.pins import Pins
-from memfs.vm.readahead import ReadAhead
+from memfs.vm.readahead import Largest, ReadAhead
 from memfs.vm.revoke import Revocations
 from memfs.vm.rules import Rules
 from memfs.vm.sched import Op, Scheduler
@@ -145,6 +145,7 @@ class Machine:
         self._stamps = 0
         self._counts = dict.fromkeys(POLICY_EVENTS, 0)
         self._devices = dict.fromkeys(DEVICES, DeviceConf())
+        self._readahead = Largest(0)
         self._snapshot: stats.Snapshot | None = None
         try:
             self._host_files(swap_file, host_memory)
@@ -245,7 +246,7 @@ class Machine:
     @property
     def version(self) -> int:
         """Grows whenever anything visible may have changed."""
-        return self.sched.version + self._bumps
+        return self.sched.version + self._bumps + self.core.lane_ops()
 
     def bump(self) -> None:
         """Something visible changed outside a step of the scheduler."""
@@ -420,6 +421,9 @@ class Machine:
             conf.merge_pages,
         )
         self._devices[name] = conf
+        if name == "disk":
+            self._readahead.pages = conf.readahead // PAGE_SIZE
+            self.core.set_readahead(self._readahead.pages)
         self.bump()
 
     def set_fault(self, name: str, write: bool, error: int) -> None:
@@ -432,9 +436,9 @@ class Machine:
             raise VmError(errno.EINVAL, f"no device {name}")
         self.core.dev_fault(DEVICES[name], write, error)
 
-    def read_ahead(self) -> ReadAhead:
-        """Read-ahead state for one descriptor or area."""
-        return ReadAhead(self.disk.readahead // PAGE_SIZE)
+    def read_ahead(self, state: Any = None) -> ReadAhead:
+        """Read-ahead of one descriptor or area; see ReadAhead for `state`."""
+        return ReadAhead(self._readahead, state)
 
     # -- for the modules of this package ----------------------------------------------
 

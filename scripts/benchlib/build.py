@@ -33,6 +33,12 @@ def whole_core_flags() -> list[str]:
     return ["-flto=auto"]
 
 
+def core_sources() -> list[Path]:
+    """The C files of the core, without those of the FUSE shim."""
+    paths = sorted(CSRC.glob("*.c"))
+    return [path for path in paths if not path.name.startswith("fuse_")]
+
+
 def pkg_config(package: str) -> tuple[list[str], list[str]]:
     """Compiler and linker flags of a library.
 

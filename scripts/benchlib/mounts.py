@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchlib import build
 from benchlib.row import Unavailable
+from memfs.files.paged.volume import ATTR_TIMEOUT, ENTRY_TIMEOUT
 from memfs.tree import ControlFile
 
 MEMFS = (sys.executable, "-m", "memfs")
@@ -48,26 +49,50 @@ def _umount(point: Path) -> None:
 
 
 @contextlib.contextmanager
+def _c_program(
+    name: str, source: Path, timeouts: tuple[float, float], point: Path
+) -> Iterator[Path]:
+    # A file system in C: NAME.c, told where, over what, and for how long to cache.
+    cflags, libs = build.pkg_config("fuse3")
+    program = build.program(name, [build.SOURCES / f"{name}.c"], cflags, libs)
+    command = [str(program), str(point), str(source), *map(str, timeouts)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        if process.stdout.readline() != b"READY\n":
+            raise Unavailable("The C file system cannot be mounted.")
+        try:
+            yield point
+        finally:
+            _umount(point)
+            process.wait(PATIENCE_S)
+
+
+@contextlib.contextmanager
+def c_directory(directory: Path) -> Iterator[Path]:
+    """A mount of pass_ll.c: `directory`, passed through.
+
+    Raises:
+        Unavailable: libfuse's headers are missing, or it cannot be mounted.
+    """
+    with tempfile.TemporaryDirectory(prefix="memfs-bench-") as home:
+        point = Path(home, "mnt")
+        point.mkdir()
+        timeouts = (ENTRY_TIMEOUT, ATTR_TIMEOUT)
+        with _c_program("pass_ll", directory, timeouts, point):
+            yield point
+
+
+@contextlib.contextmanager
 def c_file(contents: bytes) -> Iterator[Path]:
     """A mount of text_ll.c whose memhotplug holds `contents`.
 
     Raises:
         Unavailable: libfuse's headers are missing, or it cannot be mounted.
     """
-    cflags, libs = build.pkg_config("fuse3")
-    program = build.program("text_ll", [build.SOURCES / "text_ll.c"], cflags, libs)
     with tempfile.TemporaryDirectory(prefix="memfs-bench-") as directory:
         source, point = Path(directory, "contents"), Path(directory, "mnt")
         source.write_bytes(contents)
         point.mkdir()
         timeouts = (ControlFile.entry_timeout, ControlFile.attr_timeout)
-        command = [str(program), str(point), str(source), *map(str, timeouts)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            if process.stdout.readline() != b"READY\n":
-                raise Unavailable("The C file system cannot be mounted.")
-            try:
-                yield point
-            finally:
-                _umount(point)
-                process.wait(PATIENCE_S)
+        with _c_program("text_ll", source, timeouts, point):
+            yield point

@@ -86,7 +86,7 @@ def core_counts() -> list[Count]:
 
 def core_program() -> Path:
     """The C part of a purge as a program of its own."""
-    sources = [path for path in build.CSRC.glob("*.c") if path.name != "fuse_shim.c"]
+    sources = build.core_sources()
     return build.program(
         "purge_core",
         [build.SOURCES / "purge_core.c", *sorted(sources)],

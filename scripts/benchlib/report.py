@@ -30,9 +30,14 @@ def _range(values: list[float], row: Row, is_ratio: bool) -> str:
 
 def _sides(result: Result) -> str:
     lines = []
-    for label, values in zip(result.labels, (result.ours, result.anchor), strict=False):
+    for label, values in _measured(result):
         lines.append(f"{label}: {_range(values, result.row, False)}")
     return "\n".join(lines)
+
+
+def _measured(result: Result) -> list[tuple[str, list[float]]]:
+    sides = zip(result.labels, (result.ours, result.anchor), strict=False)
+    return [*sides, *result.beside.items()]
 
 
 def _counts(result: Result) -> str:
@@ -89,14 +94,13 @@ def _row_json(result: Result) -> dict[str, object]:
     }
     if verdict is None or result.noise is None:
         return out | {"left_out": result.left_out}
-    sides = zip(result.labels, (result.ours, result.anchor), strict=False)
     return out | {
         "is_ratio": bool(result.anchor),
         "result": asdict(spread(result.figures)),
         "verdict": verdict.value,
         "sides": [
             {"label": label, "rounds": values, **asdict(spread(values))}
-            for label, values in sides
+            for label, values in _measured(result)
         ],
         "instructions": [asdict(count) for count in result.counts],
         "noise": result.noise._asdict(),

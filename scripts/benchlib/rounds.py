@@ -40,6 +40,8 @@ class Result:
     labels: tuple[str, ...] = ()
     ours: list[float] = field(default_factory=list)
     anchor: list[float] = field(default_factory=list)
+    beside: dict[str, list[float]] = field(default_factory=dict)
+    """What is shown and not judged, by its label."""
     noise: Noise | None = None
     counts: list[Count] = field(default_factory=list)
     details: dict[str, object] = field(default_factory=dict)
@@ -87,5 +89,7 @@ def _run(bench: Bench, result: Result, rounds: int) -> None:
             result.ours.append(bench.ours.measure())
             if bench.anchor is not None:
                 result.anchor.append(bench.anchor.measure())
+            for side in bench.beside:
+                result.beside.setdefault(side.label, []).append(side.measure())
     finally:
         os.sched_setaffinity(0, cpus)

@@ -68,6 +68,7 @@ class Bench:
             process at a time.
         details: figures that belong in the JSON beside the result; the sides add
             to it as they run.
+        beside: what else is measured each round, to be shown and not judged.
     """
 
     ours: Side
@@ -75,6 +76,7 @@ class Bench:
     count: Callable[[], list[Count]] = list
     pinned: bool = True
     details: dict[str, object] = field(default_factory=dict)
+    beside: tuple[Side, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ WRAPPED = ("vm_cache_remove", "vm_free_page_in", "vm_writepage")
 
 def ring_program() -> Path:
     """The product's scan."""
-    sources = [path for path in build.CSRC.glob("*.c") if path.name != "fuse_shim.c"]
+    sources = build.core_sources()
     wrap = "-Wl," + ",".join(f"--wrap={name}" for name in WRAPPED)
     return build.program(
         "scan_ring", [build.SOURCES / "scan_ring.c", *sorted(sources)], libs=[wrap]

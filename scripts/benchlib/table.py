@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from benchlib import cat, latency, purge, scan
+from benchlib import cat, fault, latency, purge, scan
+from benchlib.names import Step
 from benchlib.row import Row
+from benchlib.transfer import Transfer
+
+KIB, MIB = 1 << 10, 1 << 20
+PASS = "beside C over libfuse"
 
 ROWS = (
     Row(
@@ -39,6 +44,87 @@ ROWS = (
         gate=5,
         aim=1,
         open=latency.opened,
+        lower_is_better=True,
+    ),
+    Row(
+        name="seq-read",
+        what=f"1 MiB sequential reads of a resident file, {PASS}",
+        unit="MB/s",
+        gate=0.75,
+        aim=0.9,
+        open=Transfer("read", "seq", MIB, 1).opened,
+    ),
+    Row(
+        name="seq-write",
+        what=f"1 MiB sequential writes over a resident file, {PASS}",
+        unit="MB/s",
+        gate=0.75,
+        aim=0.9,
+        open=Transfer("write", "seq", MIB, 1).opened,
+    ),
+    Row(
+        name="read-4k",
+        what=f"4 KiB random reads of a resident file, {PASS}",
+        unit="k/s",
+        gate=0.35,
+        aim=0.5,
+        open=Transfer("read", "random", 4 * KIB, 1).opened,
+    ),
+    Row(
+        name="read-4k-8",
+        what=f"the same by 8 clients, {PASS}",
+        unit="k/s",
+        gate=0.35,
+        aim=0.5,
+        open=Transfer("read", "random", 4 * KIB, 8).opened,
+    ),
+    Row(
+        name="write-4k",
+        what=f"4 KiB random writes over a resident file, {PASS}",
+        unit="k/s",
+        gate=0.35,
+        aim=0.5,
+        open=Transfer("write", "random", 4 * KIB, 1).opened,
+    ),
+    Row(
+        name="write-4k-8",
+        what=f"the same by 8 clients, {PASS}",
+        unit="k/s",
+        gate=0.35,
+        aim=0.5,
+        open=Transfer("write", "random", 4 * KIB, 8).opened,
+    ),
+    Row(
+        name="create",
+        what=f"create, write 4 KiB, close of 10,000 files, {PASS}",
+        unit="k/s",
+        gate=0.3,
+        aim=0.45,
+        open=Step("create").opened,
+    ),
+    Row(
+        name="stat",
+        what=f"stat of 10,000 files, {PASS}",
+        unit="k/s",
+        gate=0.3,
+        aim=0.45,
+        open=Step("stat").opened,
+    ),
+    Row(
+        name="unlink",
+        what=f"unlink of 10,000 files, {PASS}",
+        unit="k/s",
+        gate=0.3,
+        aim=0.45,
+        open=Step("unlink").opened,
+    ),
+    Row(
+        name="fault",
+        what="fault of an mmapped page after it was revoked",
+        unit="us",
+        gate=30,
+        aim=20,
+        open=fault.opened,
         lower_is_better=True,
     ),
 )

@@ -159,6 +159,7 @@ class HostFile:
         A write-out still to come destroys them, so then they stay due.
         """
         file = self.file
+        file.catch_up()
         if not file.times_due or self.fd < 0:
             return
         times = file.atime_ns, file.mtime_ns

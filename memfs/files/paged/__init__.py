@@ -13,7 +13,7 @@ Source: the behaviour is that of a local file system of Linux 6.x (fs/libfs.c,
 mm/shmem.c, fs/ext4) as programs see it.
 """
 
-from memfs.files.paged.contract import PageCache, Pages, Pump
+from memfs.files.paged.contract import Lanes, PageCache, Pages, Pump
 from memfs.files.paged.inode import Directory, File, Inode, Special
 from memfs.files.paged.store import Store
 from memfs.files.paged.volume import PagedVolume
@@ -22,6 +22,7 @@ __all__ = [
     "Directory",
     "File",
     "Inode",
+    "Lanes",
     "PageCache",
     "PagedVolume",
     "Pages",

@@ -60,6 +60,8 @@ class Pages(Protocol):
     holder: Any
 
     @property
+    def id(self) -> int: ...
+    @property
     def size(self) -> int: ...
     def stat(self) -> PagesStat: ...
     def read_now(
@@ -89,8 +91,19 @@ class PageCache(Protocol):
     """Where page files come from."""
 
     def create(self, kind: str, owner: FileOwner, size: int) -> Pages: ...
-    def readahead(self) -> Any:
-        """Read-ahead state for one open file."""
+    def readahead(self, state: Any = None) -> Any:
+        """Read-ahead state for one open file; `state`: where it is to be kept."""
+
+
+class Lanes(Protocol):
+    """Makes records of the short way; ``memfs.lanes.Lanes`` fulfils it.
+
+    A file's has ``quiet_until``, ``read_ns``, ``wrote_ns``, ``mapping`` and
+    ``allowed``; a descriptor's ``ra``, the state of its read-ahead.
+    """
+
+    def file(self) -> Any: ...
+    def descriptor(self, file: Any, reads: bool, writes: bool) -> Any: ...
 
 
 class Pump(Protocol):

@@ -26,7 +26,7 @@ from memfs.files.paged.contract import (
     T,
 )
 from memfs.files.paged.handles import OpenFile
-from memfs.files.paged.inode import File
+from memfs.files.paged.inode import SET_ID, File
 from memfs.files.paged.store import Store
 from memfs.tree import REQUEST, TreeError
 from memfs.vm.errors import VmError
@@ -34,7 +34,6 @@ from memfs.vm.sched import Io
 
 # What O_DIRECT transfers must be multiples of: a sector, as on ext4.
 SECTOR = 512
-SET_ID = stat.S_ISUID | stat.S_ISGID
 
 SEEK_DATA, SEEK_HOLE = 3, 4
 
@@ -89,6 +88,8 @@ class Data:
             data = await self._read_pages(handle, pages, off, nbytes, cached)
         if file.accessed():
             file.times_due = True
+        if file.lane is not None and not file.lane.allowed:
+            file.allow_short_way(pages.id)
         return data
 
     async def _read_pages(
@@ -150,6 +151,8 @@ class Data:
         finally:
             # Interrupted, it may have written a part.
             file.written()
+        if file.lane is not None and not file.lane.allowed:
+            file.allow_short_way(pages.id)
         return done
 
     # O_DIRECT: the store has what the pages have; then the pages are passed by. A
@@ -294,6 +297,7 @@ class Data:
     def detach(self, file: File) -> Pages | None:
         """Take the page file away from *file*, which keeps its size."""
         pages, size = file.pages, file.size
+        file.end_short_way()
         file.pages, file.disk_size = None, size
         return pages
 

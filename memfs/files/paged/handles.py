@@ -14,6 +14,7 @@ class OpenFile:
     """One open description.
 
     Attributes:
+        lane: the record of the short way, or None.
         ra: read-ahead state of the model.
         pid: who opened it; the kernel does not say who reads and writes.
         drops_set_id: who opened it is not root, so writing takes set-ID bits away.
@@ -26,15 +27,19 @@ class OpenFile:
         "error_seq",
         "file",
         "flags",
+        "lane",
         "pid",
         "ra",
     )
 
-    def __init__(self, file: File, flags: int, caller: Caller, ra: Any) -> None:
+    def __init__(
+        self, file: File, flags: int, caller: Caller, ra: Any, lane: Any = None
+    ) -> None:
         self.file = file
         self.flags = flags
         self.pid = caller.pid
         self.drops_set_id = caller.uid != 0
+        self.lane = lane
         self.ra = ra
         self.direct = bool(flags & os.O_DIRECT)
         self.error_seq = file.error_seq

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # Linux's relatime: an access time older than this is renewed by any access.
 RELATIME_NS = 24 * 3600 * 10**9
+SET_ID = stat.S_ISUID | stat.S_ISGID
 
 
 class Inode:
@@ -65,15 +66,23 @@ class Inode:
 
     def stamp(self, *, modified: bool = False) -> None:
         """The inode changed now; with *modified* its contents did, too."""
+        self.end_short_way()
         self.ctime_ns = time.time_ns()
         if modified:
             self.mtime_ns = self.ctime_ns
+
+    def catch_up(self) -> None:
+        """Take over what changed on the short way; files alone have one."""
+
+    def end_short_way(self) -> None:
+        """Have every request ask the volume again."""
 
     def accessed(self) -> bool:
         """Renew the access time where relatime says so; True if it did.
 
         Source: fs/inode.c relatime_need_update(), Linux 6.1.
         """
+        self.catch_up()
         old = self.atime_ns
         if old > self.mtime_ns and old > self.ctime_ns:
             now = time.time_ns()
@@ -168,6 +177,7 @@ class File(Inode):
             handle that has not seen the newest reports it at its next fsync
             (Linux's errseq).
         backing: the store's own.
+        lane: the record of the short way, None while nobody has it open.
     """
 
     __slots__ = (
@@ -177,6 +187,7 @@ class File(Inode):
         "disk_size",
         "error",
         "error_seq",
+        "lane",
         "nopen",
         "pages",
         "times_due",
@@ -193,6 +204,7 @@ class File(Inode):
         self.error = 0
         self.error_seq = 0
         self.backing: Any = None
+        self.lane: Any = None
 
     @property
     def size(self) -> int:
@@ -200,11 +212,53 @@ class File(Inode):
         return self.disk_size if pages is None else pages.size
 
     def attr(self) -> Attr:
+        self.catch_up()
         return self._attr(self.size, self.blocks)
 
     def written(self) -> None:
         """Its contents changed now."""
+        self.catch_up()
         self.mtime_ns = self.ctime_ns = time.time_ns()
+        self.times_due = True
+        if self.lane is not None:
+            self.lane.quiet_until = 0
+
+    # The short way: see memfs/lanes.py. Who changes other attributes than these
+    # two times ends it, and the next read or write of the long way allows it anew.
+
+    def allow_short_way(self, mapping: int) -> None:
+        """Let resident pages be read and written without a word to the volume.
+
+        Not where a write takes set-ID bits away, and not with an access time of the
+        future, which relatime leaves alone.
+        """
+        self.catch_up()
+        if self.mode & SET_ID or self.atime_ns > time.time_ns():
+            return
+        lane = self.lane
+        renewed = self.atime_ns > self.mtime_ns and self.atime_ns > self.ctime_ns
+        lane.quiet_until = self.atime_ns + RELATIME_NS if renewed else 0
+        lane.mapping = mapping
+        lane.allowed = 1
+
+    def end_short_way(self) -> None:
+        """What was allowed is to be looked at again."""
+        if self.lane is not None:
+            self.lane.allowed = 0
+            self.catch_up()
+
+    def catch_up(self) -> None:
+        lane = self.lane
+        if lane is None:
+            return
+        read, wrote = lane.read_ns, lane.wrote_ns
+        if not (read or wrote):
+            return
+        lane.read_ns = lane.wrote_ns = 0
+        if wrote:
+            self.mtime_ns = self.ctime_ns = wrote
+        if read:
+            self.atime_ns = read
         self.times_due = True
 
     def failed(self, code: int) -> None:

@@ -12,9 +12,9 @@ import errno
 import os
 import stat
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from memfs.files.paged.contract import Buffer, PageCache, Pages, Pump
+from memfs.files.paged.contract import Buffer, Lanes, PageCache, Pages, Pump
 from memfs.files.paged.data import Data
 from memfs.files.paged.handles import HandleTable, OpenFile
 from memfs.files.paged.inode import Directory, File, Inode, Special
@@ -41,18 +41,22 @@ class PagedVolume:
         store: what it lies on.
         cache: gives page files.
         pump: runs what has to wait.
+        lanes: makes the records of the short way; None: there is none.
     """
 
     entry_timeout = ENTRY_TIMEOUT
     attr_timeout = ATTR_TIMEOUT
 
-    def __init__(self, store: Store, cache: PageCache, pump: Pump) -> None:
+    def __init__(
+        self, store: Store, cache: PageCache, pump: Pump, lanes: Lanes | None = None
+    ) -> None:
         self.store = store
         self.table = InodeTable()
         self.root = store.attach(self.table)
         self.names = Names(self.table, store)
         self.data = Data(store, cache, pump, self)
         self.handles = HandleTable()
+        self.lanes = lanes
         self._ended = False
 
     # Attributes
@@ -286,8 +290,24 @@ class PagedVolume:
 
     def _opened(self, file: File, flags: int, caller: Caller) -> int:
         file.nopen += 1
-        ra = self.data.cache.readahead()
-        return self.handles.add(OpenFile(file, flags, caller, ra))
+        lane = None
+        if self.lanes is not None:
+            lane = self._lane(self.lanes, file, flags)
+        ra = self.data.cache.readahead(None if lane is None else lane.ra)
+        return self.handles.add(OpenFile(file, flags, caller, ra, lane))
+
+    def _lane(self, lanes: Lanes, file: File, flags: int) -> Any:
+        """The record of a new handle; O_DIRECT has its own rules, and none."""
+        if flags & os.O_DIRECT and self.store.bypasses:
+            return None
+        if file.lane is None:
+            file.lane = lanes.file()
+        mode = flags & os.O_ACCMODE
+        return lanes.descriptor(file.lane, mode != os.O_WRONLY, mode != os.O_RDONLY)
+
+    def lane(self, fh: int) -> object:
+        """What the adapter may answer a handle's reads and writes with, or None."""
+        return self.handles.get(fh).lane
 
     async def read(
         self, fh: int, off: int, size: int, cached: bool | None = False
@@ -314,6 +334,8 @@ class PagedVolume:
         file.nopen -= 1
         if file.nopen:
             return
+        file.end_short_way()
+        file.lane = None
         if file.nlink:
             self.store.closed(file)
             return

@@ -1,6 +1,6 @@
 """The page cache of files and tmpfs, and what the real kernel holds of it.
 
-filemap.c, revoke.c.
+mapping.c, filemap.c, truncate.c, filesync.c, revoke.c.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from memfs.vm.errors import VmError
 class FileCalls(Handle):
     """Calls about page caches."""
 
-    # -- filemap.c ---------------------------------------------------------
+    # -- mapping.c, filemap.c, truncate.c, filesync.c ------------------------
 
     def mapping_create(self, kind: int) -> int:
         """A page cache without pages.
