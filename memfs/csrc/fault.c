@@ -94,13 +94,17 @@ static int fault_swap(const struct fault *f, u32 slot)
 
 	vm->need.mapping = VM_SWAP_MAPPING;
 	vm->need.index = slot;
+	vm->need.failed = 0;
 	if (!pfn--)
 		return major(f, VM_READ);
 	p = &vm->pages[pfn];
 	if (p->flags & PG_LOCKED)
 		return VM_WAIT;
-	if (!(p->flags & PG_UPTODATE))
-		return -EIO;
+	if (!(p->flags & PG_UPTODATE)) {
+		/* Its reading failed: who wants it tries again, once. */
+		vm->need.failed = 1;
+		return major(f, VM_READ);
+	}
 	vm_mark_accessed(vm, pfn);
 	f->mm->swap--;
 	set_pte(f, pfn, 0);

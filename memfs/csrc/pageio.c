@@ -16,54 +16,89 @@
 
 /* ---- the host's file ---- */
 
+static u32 host_read(int fd, struct iovec *iov, u32 nr, u64 off)
+{
+	ssize_t n = preadv(fd, iov, (int)nr, (off_t)off);
+	size_t have = (size_t)n;
+	u32 i;
+
+	if (n < 0)
+		return (u32)errno;
+	/* Behind the end of the host's file there is nothing yet. */
+	for (i = 0; i < nr; i++) {
+		size_t part = min_t(size_t, have, PAGE_SIZE);
+
+		memset((u8 *)iov[i].iov_base + part, 0, PAGE_SIZE - part);
+		have -= part;
+	}
+	return 0;
+}
+
+/* What a write has taken is taken off the front; how many pieces it finished. */
+static u32 skip_written(struct iovec *iov, size_t n)
+{
+	u32 i = 0;
+
+	for (; n && n >= iov[i].iov_len; i++)
+		n -= iov[i].iov_len;
+	if (n) {
+		iov[i].iov_base = (u8 *)iov[i].iov_base + n;
+		iov[i].iov_len -= n;
+	}
+	return i;
+}
+
+/* A write that is short is gone on with: the host then says why it was. */
+static u32 host_write(int fd, struct iovec *iov, u32 nr, u64 off)
+{
+	while (nr) {
+		/* One page is written at half the cost without a vector. */
+		ssize_t n =
+			nr == 1 ? pwrite(fd, iov->iov_base, iov->iov_len, (off_t)off) :
+				  pwritev(fd, iov, (int)nr, (off_t)off);
+		u32 done;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return (u32)errno;
+		if (n == 0)
+			return EIO;
+		done = skip_written(iov, (size_t)n);
+		iov += done;
+		nr -= done;
+		off += (u64)n;
+	}
+	return 0;
+}
+
 static u32 host_file_io(struct vm *vm, struct req *rq)
 {
 	struct mapping *m = &vm->mappings[rq->mapping];
 	u64 off = (u64)rq->index * PAGE_SIZE;
-	u64 len = (u64)rq->nr * PAGE_SIZE;
 	struct iovec iov[REQ_PAGES];
-	ssize_t n;
-	u32 i;
+	u32 i, nr = rq->nr;
 
 	if (m->fd < 0)
 		return EIO;
-	for (i = 0; i < rq->nr; i++) {
+	for (i = 0; i < nr; i++) {
 		iov[i].iov_base = rq->write ? vm_frame(vm, rq->pfn[i]) :
 					      vm_frame_new(vm, rq->pfn[i]);
 		iov[i].iov_len = PAGE_SIZE;
 		if (!iov[i].iov_base)
 			return EIO;
 	}
-	if (!rq->write) {
-		n = preadv(m->fd, iov, (int)rq->nr, (off_t)off);
-		if (n < 0)
-			return (u32)errno;
-		for (i = (u32)n / PAGE_SIZE; i < rq->nr; i++) {
-			size_t have = (size_t)n > (size_t)i * PAGE_SIZE ?
-					      (size_t)n - (size_t)i * PAGE_SIZE :
-					      0;
-
-			memset((u8 *)iov[i].iov_base + have, 0, PAGE_SIZE - have);
-		}
-		return 0;
-	}
+	if (!rq->write)
+		return host_read(m->fd, iov, nr, off);
 	if (off >= m->size)
 		return 0;
-	if (off + len > m->size) {
-		u64 last = (m->size - off - 1) / PAGE_SIZE;
-
-		iov[last].iov_len = (size_t)(m->size - off - last * PAGE_SIZE);
-		len = m->size - off;
-		i = (u32)last + 1;
-	} else {
-		i = rq->nr;
+	/* The last page is written up to the end of the file. */
+	if (off + (u64)nr * PAGE_SIZE > m->size) {
+		nr = (u32)((m->size - off - 1) / PAGE_SIZE) + 1;
+		iov[nr - 1].iov_len =
+			(size_t)(m->size - off - (u64)(nr - 1) * PAGE_SIZE);
 	}
-	/* One page is written at half the cost without a vector. */
-	n = i == 1 ? pwrite(m->fd, iov[0].iov_base, iov[0].iov_len, (off_t)off) :
-		     pwritev(m->fd, iov, (int)i, (off_t)off);
-	if (n < 0)
-		return (u32)errno;
-	return (u64)n == len ? 0 : ENOSPC;
+	return host_write(m->fd, iov, nr, off);
 }
 
 static void swap_page_io(struct vm *vm, u32 pfn, u32 slot, bool write)

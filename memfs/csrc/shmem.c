@@ -56,8 +56,12 @@ int vm_shm_from_swap(struct vm *vm, struct mapping *m, u32 index, u32 slot)
 	p = &vm->pages[pfn];
 	if (p->flags & (PG_LOCKED | PG_WRITEBACK))
 		return need(vm, VM_WAIT, VM_SWAP_MAPPING, slot);
-	if (!(p->flags & PG_UPTODATE))
-		return -EIO;
+	if (!(p->flags & PG_UPTODATE)) {
+		/* Its reading failed: who wants it tries again, once. */
+		need(vm, VM_READ, VM_SWAP_MAPPING, slot);
+		vm->need.failed = 1;
+		return VM_READ;
+	}
 	vm_tree_page(vm, m, index, NULL);
 	handle = m->leaf << RN_SHIFT | (index & (RN_SLOTS - 1));
 	m->nr_swapped--;

@@ -209,11 +209,23 @@ void vm_swap_cache_del(struct vm *vm, u32 pfn)
 	vm_swap_release(vm, slot);
 }
 
+/* Locked, and empty, until the disk has brought it. */
+static int start_read(struct vm *vm, u32 slot, u32 pfn)
+{
+	struct page *p = &vm->pages[pfn];
+
+	p->flags |= PG_LOCKED;
+	p->flags &= ~(u32)PG_ERROR;
+	page_zone(vm, pfn)->item[NR_LOCKED]++;
+	return vm_submit(vm, VM_DEV_SWAP, false, VM_SWAP_MAPPING, slot, pfn);
+}
+
 /*
  * vm_swap_submit_read - bring a slot into the swap cache
  *
- * Return: VM_DONE (on its way, or there already), VM_NOMEM, VM_WAIT for room
- * in the queue, -ENOENT for a slot that nobody refers to.
+ * A page whose reading failed is read again. Return: VM_DONE (on its way, or there
+ * already), VM_NOMEM, VM_WAIT for room in the queue, -ENOENT for a slot that nobody
+ * refers to.
  */
 int vm_swap_submit_read(struct vm *vm, uint32_t slot)
 {
@@ -223,23 +235,25 @@ int vm_swap_submit_read(struct vm *vm, uint32_t slot)
 
 	if (slot == 0 || slot >= s->nr || !s->map[slot])
 		return -ENOENT;
-	if (s->cache[slot])
+	pfn = s->cache[slot] - 1;
+	if (s->cache[slot] && vm->pages[pfn].flags & (PG_UPTODATE | PG_LOCKED))
 		return VM_DONE;
 	if (!vm_dev_room(vm, VM_DEV_SWAP, false)) {
 		vm->need.dev = VM_DEV_SWAP;
 		return VM_WAIT;
 	}
+	if (s->cache[slot])
+		return start_read(vm, slot, pfn);
 	pfn = vm_alloc_user(vm, 0);
 	if (pfn == NONE)
 		return VM_NOMEM;
 	p = &vm->pages[pfn];
-	p->flags |= PG_SWAPBACKED | PG_LOCKED;
-	page_zone(vm, pfn)->item[NR_LOCKED]++;
+	p->flags |= PG_SWAPBACKED;
 	if (!s->has_bytes[slot]) {
 		p->flags |= PG_ANON;
 		page_zone(vm, pfn)->item[NR_ANON]++;
 	}
 	vm_swap_cache_add(vm, pfn, slot);
 	vm_lru_cache_add(vm, pfn, LRU_ACTIVE);
-	return vm_submit(vm, VM_DEV_SWAP, false, VM_SWAP_MAPPING, slot, pfn);
+	return start_read(vm, slot, pfn);
 }

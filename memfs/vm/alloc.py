@@ -56,7 +56,7 @@ class SlowPath:
         self._tried = None
 
     def reading(self, mapping: int, index: int, failed: bool) -> None:
-        """The operation is about to read a page of a file.
+        """The operation is about to read a page of a file, or a slot of swap.
 
         Args:
             failed: the last reading of the page failed, whoever began it.
@@ -184,8 +184,15 @@ def read_needed(m: Machine, slow: SlowPath, ra: ReadAhead | None) -> Op[None]:
 def swap_in(m: Machine, slot: int, slow: SlowPath) -> Op[None]:
     """Read a swap slot and those around it that are in use.
 
+    Departure: a page whose reading failed is read again by whoever wants it next; in
+    2.6 it is an error until it is reclaimed.
+
+    Raises:
+        VmError: EIO, the reading that this operation began has failed.
+
     Source: mm/memory.c swapin_readahead(), mm/swapfile.c valid_swaphandles(), 2.6.0.
     """
+    slow.reading(_ffi.SWAP_MAPPING, slot, bool(m.core.needed().failed))
     while (rc := m.core.swap_submit_read(slot)) not in (_ffi.DONE, GONE):
         check(rc, f"swap slot {slot}")
         if rc == _ffi.NOMEM:

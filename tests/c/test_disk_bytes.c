@@ -1,6 +1,8 @@
 /*
  * test_disk_bytes.c - what transfers carry: bytes, errors, a page's new place
  */
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "pageio.c"
@@ -157,6 +159,54 @@ static void test_no_host_file(void)
 	done(&b);
 }
 
+/* A short write is gone on with behind what it took. */
+static void test_a_short_write(void)
+{
+	u8 bytes[3][4] = { "abcd", "efgh", "ijkl" };
+	struct iovec iov[3];
+
+	for (u32 n = 0; n <= 12; n++) {
+		for (u32 i = 0; i < 3; i++)
+			iov[i] = (struct iovec){ bytes[i], 4 };
+		CHECK_EQ(n / 4, skip_written(iov, n));
+		if (n < 12)
+			CHECK_EQ('a' + n, *(u8 *)iov[n / 4].iov_base);
+		if (n < 12)
+			CHECK_EQ(4 - n % 4, iov[n / 4].iov_len);
+	}
+}
+
+/*
+ * The host's file may be no larger than two pages and a half: that much is written,
+ * the errno is the host's, and every page of the request is dirty still.
+ */
+static void test_a_host_that_takes_a_part(void)
+{
+	const struct rlimit limit = { 5 * PAGE_SIZE / 2, RLIM_INFINITY };
+	const struct rlimit none = { RLIM_INFINITY, RLIM_INFINITY };
+	struct bench b = with_file(2);
+	u8 byte;
+
+	signal(SIGXFSZ, SIG_IGN);
+	make_dirty(&b, 0, 4, 'x');
+	CHECK_EQ(0, setrlimit(RLIMIT_FSIZE, &limit));
+	write_back(&b, 4);
+	vm_advance(b.vm, 10 * MS);
+	CHECK_EQ(0, setrlimit(RLIMIT_FSIZE, &none));
+	CHECK_EQ(EFBIG, b.vm->mappings[b.file].error);
+	CHECK_EQ(4, b.vm->mappings[b.file].nr_dirty);
+	CHECK_EQ(1, pread(fileno(b.host), &byte, 1, 5 * PAGE_SIZE / 2 - 1));
+	CHECK_EQ('x', byte);
+	CHECK_OK(b.vm);
+	vm_mapping_clear_error(b.vm, b.file);
+	write_back(&b, 4);
+	vm_advance(b.vm, 20 * MS);
+	CHECK_EQ(0, b.vm->mappings[b.file].error);
+	CHECK_EQ(1, pread(fileno(b.host), &byte, 1, 4 * PAGE_SIZE - 1));
+	CHECK_EQ('x', byte);
+	done(&b);
+}
+
 /* ---- reclaim's write-out ---- */
 
 /*
@@ -192,6 +242,8 @@ int main(void)
 	RUN(test_write_error);
 	RUN(test_read_error);
 	RUN(test_no_host_file);
+	RUN(test_a_short_write);
+	RUN(test_a_host_that_takes_a_part);
 	RUN(test_rotated_when_written);
 	return 0;
 }

@@ -247,7 +247,7 @@ static void test_no_page_to_read_into(void)
 	free_vm(vm);
 }
 
-/* A read that fails: the touch says so, and the slot is kept. */
+/* A read that fails: it is to be tried again, and who has tried can see that. */
 static void test_read_error(void)
 {
 	struct vm *vm = with_devices(4096);
@@ -259,8 +259,16 @@ static void test_read_error(void)
 	vm_dev_fault(vm, VM_DEV_SWAP, 0, 5);
 	CHECK_EQ(VM_DONE, vm_swap_submit_read(vm, slot));
 	vm_advance(vm, vm->now + 10000000);
-	CHECK(touch_area(vm, area, 1, 1, 0) < 0);
+	CHECK_EQ(VM_READ, touch_area(vm, area, 1, 1, 0));
+	CHECK_EQ(1, vm_needed(vm)->failed);
 	CHECK_EQ(1, vm->swap.map[slot]);
+	CHECK_OK(vm);
+	vm_dev_fault(vm, VM_DEV_SWAP, 0, 0);
+	CHECK_EQ(VM_DONE, vm_swap_submit_read(vm, slot));
+	CHECK_EQ(VM_WAIT, touch_area(vm, area, 1, 1, 0));
+	CHECK_OK(vm);
+	vm_advance(vm, vm->now + 10000000);
+	CHECK_EQ(VM_DONE, touch_area(vm, area, 1, 1, 0));
 	CHECK_OK(vm);
 	free_vm(vm);
 }
