@@ -5,8 +5,8 @@
  * shrink_cache() takes pages from the tail of the inactive list and frees what
  * it can. The kernel isolates a batch, looks at it, and puts back what stays,
  * in the order of the scan; taking one page at a time gives the same lists.
- * The rings are read ahead: pages are prefetched two batches, what lies behind them (PTE, index slot)
- * one batch before they are looked at. The size of a batch changes no result.
+ * The rings are read ahead (lru_walk.h). What becomes of a page is decided in
+ * shrink_page.h.
  *
  * Models: mm/vmscan.c shrink_list(), shrink_cache(), refill_inactive_zone(),
  * 2.6.0, with the changes of the November 2003 prototype for zones behind a
@@ -14,231 +14,24 @@
  */
 #include <errno.h>
 
-#include "lru_ring.h"
-
-enum verdict { KEEP, ACTIVATE, FREED, AGAIN };
+#include "lru_walk.h"
+#include "shrink_page.h"
 
 /* ---- prefetch ---- */
 
-/* Places that are prefetched together: so many misses the host's CPU bears at once. */
-#define GROUP 8u
-
-static void prefetch_pages(const struct page *pages, const u32 *slot, u32 nr)
-{
-	u32 i;
-
-	for (i = 0; i < nr; i++)
-		if (slot[i] != NONE)
-			prefetchw(&pages[slot[i]]);
-}
-
 /* What the decision about a page, or its end, looks at. */
-static void prefetch_behind(struct vm *vm, const u32 *slot, u32 nr)
+static inline void prefetch_behind_one(struct vm *vm, u32 pfn)
 {
-	u32 i;
+	const struct page *p = &vm->pages[pfn];
 
-	for (i = 0; i < nr; i++) {
-		const struct page *p = &vm->pages[slot[i]];
-
-		if (slot[i] == NONE)
-			continue;
-		if (p->flags & RMAP_SINGLE) {
-			prefetchw(&vm->ptes[p->rmap]);
-			continue;
-		}
-		if (p->flags & PG_ANON)
-			prefetchw(&vm->stamps[slot[i]]);
-		if (p->flags & PG_CACHED)
-			prefetchw(vm_slot(vm, p->index));
-		else if (p->flags & PG_SWAPCACHE)
-			prefetchw(&vm->swap.map[p->index]);
-	}
-}
-
-/*
- * The next group of places at a list's tail. For each of them a page two batches
- * ahead is fetched, and what lies behind one that is a batch ahead. Return:
- * where the group ends.
- */
-static u32 next_group(struct vm *vm, const struct lru *lru, u32 nr)
-{
-	const struct seg *seg = &vm->segs[lru->tail];
-	const u32 *slot;
-	u32 n;
-
-	nr = min_t(u32, nr, min_t(u32, seg->hi - seg->lo, GROUP));
-	if (vm->conf.prefetch) {
-		n = nr;
-		slot = ring_span(vm, lru, 2 * vm->batch, &n);
-		prefetch_pages(vm->pages, slot, n);
-		n = nr;
-		slot = ring_span(vm, lru, vm->batch, &n);
-		prefetch_behind(vm, slot, n);
-	}
-	return seg->lo + nr;
-}
-
-/* Whether places *at to end are still the next ones. */
-static bool group_stays(struct vm *vm, const struct lru *lru, u32 s, u32 at, u32 end)
-{
-	return lru->tail == s && vm->segs[s].lo == at && vm->segs[s].hi >= end;
-}
-
-/* ---- one page ---- */
-
-/* Was it used since last looked at? As vm_page_referenced(), most pages inline. */
-static inline u32 referenced(struct vm *vm, struct page *p, u32 pfn)
-{
-	u32 nr = (p->flags & (PG_REFERENCED | PG_CLIENTYOUNG)) != 0;
-
-	if (p->flags & RMAP_CHAIN)
-		return vm_page_referenced(vm, pfn);
-	p->flags &= ~(PG_REFERENCED | PG_CLIENTYOUNG);
 	if (p->flags & RMAP_SINGLE) {
-		nr += (vm->ptes[p->rmap] & PTE_ACCESSED) != 0;
-		vm->ptes[p->rmap] &= ~PTE_ACCESSED;
+		prefetchw(&vm->ptes[p->rmap]);
+	} else if (p->flags & PG_CACHED) {
+		prefetchw(vm_slot(vm, p->index));
+	} else if (p->flags & PG_SWAPCACHE) {
+		prefetchw(&vm->swap.map[p->index]);
+		prefetchw(&vm->stamps[pfn]);
 	}
-	return nr;
-}
-
-/* The same for a mapped page; a rule of closed gates has it forgotten instead. */
-static inline u32 mapped_referenced(struct vm *vm, const struct zone *z, struct page *p,
-				    u32 pfn, u32 rule)
-{
-	u32 nr = referenced(vm, p, pfn);
-
-	return !z->open && vm->closed_rules & rule ? 0 : nr;
-}
-
-/* By a task's PTE, or, for what the model knows, by a real process. */
-#define MAPPED (RMAP_MASK | PG_CLIENTMAPPED)
-
-static bool mapping_inuse(struct vm *vm, const struct page *p)
-{
-	if (p->flags & (MAPPED | PG_SWAPCACHE))
-		return true;
-	return p->flags & PG_CACHED && vm_handle_mapping(vm, p->index)->nr_vmas;
-}
-
-static enum verdict verdict(struct vm_reclaim *rc, enum vm_reason why, enum verdict v)
-{
-	rc->reason[why]++;
-	return v;
-}
-
-/* Step 5: an anonymous page gets a place in swap. */
-static bool add_to_swap(struct vm *vm, u32 pfn)
-{
-	u32 slot = vm_swap_alloc(vm);
-
-	if (slot == NONE)
-		return false;
-	vm_swap_cache_add(vm, pfn, slot);
-	vm->pages[pfn].flags |= PG_DIRTY | PG_UPTODATE;
-	return true;
-}
-
-static bool is_tmpfs(const struct page *p)
-{
-	return p->flags & PG_CACHED && p->flags & PG_SWAPBACKED;
-}
-
-static enum verdict write_tmpfs(struct vm *vm, struct vm_reclaim *rc, u32 pfn)
-{
-	switch (vm_shm_to_swap(vm, pfn)) {
-	case -EOPNOTSUPP:
-		return verdict(rc, WHY_NO_WRITEPAGE, ACTIVATE);
-	case -ENOSPC:
-		return verdict(rc, WHY_NO_SWAP, ACTIVATE);
-	}
-	return verdict(rc, WHY_DIRTY, KEEP);
-}
-
-/* Step 7: start to write a dirty page, if it may be written now. */
-static enum verdict pageout(struct vm *vm, struct vm_reclaim *rc, u32 pfn,
-			    u32 referenced)
-{
-	struct page *p = &vm->pages[pfn];
-	u32 dev = p->flags & PG_SWAPCACHE ? VM_DEV_SWAP : VM_DEV_DISK;
-
-	if (referenced)
-		return verdict(rc, WHY_REFERENCED, KEEP);
-	if (page_extra(p) || !page_cached(p))
-		return verdict(rc, WHY_PINNED, KEEP);
-	if (!rc->may_fs && !(p->flags & PG_SWAPCACHE && rc->may_io))
-		return verdict(rc, WHY_DIRTY, KEEP);
-	if (is_tmpfs(p))
-		return write_tmpfs(vm, rc, pfn);
-	if (vm->dev[dev].congested && !rc->kswapd)
-		return verdict(rc, WHY_CONGESTED, KEEP);
-	if (vm_wait_room(vm, dev, true) || vm_writepage(vm, pfn, true))
-		return AGAIN;
-	rc->written++;
-	return verdict(rc, WHY_WRITEBACK, KEEP);
-}
-
-/* Steps 8 to 11: nobody uses the page, its contents are safe. */
-static enum verdict free_one(struct vm *vm, struct vm_reclaim *rc, u32 pfn)
-{
-	struct page *p = &vm->pages[pfn];
-
-	if (page_extra(p))
-		return verdict(rc, WHY_PINNED, KEEP);
-	if (p->flags & PG_SWAPCACHE)
-		vm_swap_cache_del(vm, pfn);
-	else if (p->flags & PG_CACHED)
-		vm_cache_remove(vm, pfn);
-	return FREED;
-}
-
-static enum verdict unmap(struct vm *vm, struct vm_reclaim *rc, u32 pfn)
-{
-	struct page *p = &vm->pages[pfn];
-
-	if (!page_cached(p) && !add_to_swap(vm, pfn))
-		return verdict(rc, WHY_NO_SWAP, ACTIVATE);
-	switch (vm_try_to_unmap(vm, pfn)) {
-	case UNMAP_MLOCKED:
-		return verdict(rc, WHY_MLOCKED, ACTIVATE);
-	case UNMAP_FAIL:
-		return verdict(rc, WHY_REFERENCED, ACTIVATE);
-	}
-	return FREED;
-}
-
-/* The decision table of shrink_list(); AGAIN: the device's queue is full. */
-static inline enum verdict shrink_page(struct vm *vm, struct zone *z,
-				       struct vm_reclaim *rc, u32 pfn)
-{
-	struct page *p = &vm->pages[pfn];
-	const u32 flags = p->flags;
-	u32 used;
-	enum verdict v;
-
-	if (flags & PG_LOCKED)
-		return verdict(rc, WHY_LOCKED, KEEP);
-	rc->nr_mapped += (flags & (RMAP_MASK | PG_SWAPCACHE)) != 0;
-	if (flags & PG_WRITEBACK)
-		return verdict(rc, WHY_WRITEBACK, KEEP);
-	if (flags & MAPPED)
-		used = mapped_referenced(vm, z, p, pfn, VM_RULE_SHRINK_UNREF);
-	else
-		used = referenced(vm, p, pfn);
-	if (used && mapping_inuse(vm, p))
-		return verdict(rc, WHY_REFERENCED, ACTIVATE);
-	if (flags & RMAP_MASK) {
-		v = unmap(vm, rc, pfn);
-		if (v != FREED)
-			return v;
-	}
-	if (flags & PG_CLIENTMAPPED) {
-		vm_client_ask(vm, pfn);
-		if (!rc->last_resort)
-			return verdict(rc, WHY_REVOKING, KEEP);
-	}
-	if (p->flags & PG_DIRTY)
-		return pageout(vm, rc, pfn, used);
-	return free_one(vm, rc, pfn);
 }
 
 /* ---- pages on their way ---- */
@@ -318,49 +111,79 @@ static void count_scanned(struct vm *vm, struct vm_reclaim *rc, u32 nr)
 }
 
 /* All the questions of shrink_page() at once: clean, and nobody's. */
-static bool is_idle(struct vm *vm, const struct page *p)
+static inline bool is_idle(struct vm *vm, const struct page *p)
 {
 	const u32 busy = PG_LOCKED | PG_DIRTY | PG_PRIVATE | PG_WRITEBACK | PG_MLOCKED |
 			 MAPPED | EXTRA_MASK;
+	const u32 flags = p->flags;
 
-	return !(p->flags & busy) && p->flags & (PG_CACHED | PG_SWAPCACHE) &&
-	       !(p->flags & PG_REFERENCED && mapping_inuse(vm, p));
+	if (flags & busy || !(flags & (PG_CACHED | PG_SWAPCACHE)))
+		return false;
+	return !(flags & PG_REFERENCED && mapping_inuse(vm, p));
 }
 
-static void drop_idle(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u32 pfn)
+static void drop_swapbacked(struct vm *vm, struct zone *z, struct vm_reclaim *rc,
+			    u32 pfn)
 {
 	struct page *p = &vm->pages[pfn];
 
 	z->item[NR_INACTIVE_ANON] -= (p->flags & PG_SWAPBACKED) != 0;
-	if (p->flags & PG_SWAPCACHE) {
-		rc->nr_mapped++;
-		z->item[NR_ANON] -= (p->flags & PG_ANON) != 0;
-		vm_swap_cache_del(vm, pfn);
-	} else {
+	if (!(p->flags & PG_SWAPCACHE)) {
 		vm_cache_remove(vm, pfn);
+		return;
 	}
+	rc->nr_mapped++;
+	z->item[NR_ANON] -= (p->flags & PG_ANON) != 0;
+	vm_swap_cache_del(vm, pfn);
+}
+
+static inline void drop_idle(struct vm *vm, struct zone *z, struct vm_reclaim *rc,
+			     u32 pfn)
+{
+	if (vm->pages[pfn].flags & (PG_SWAPCACHE | PG_SWAPBACKED))
+		drop_swapbacked(vm, z, rc, pfn);
+	else
+		vm_cache_remove(vm, pfn);
 	vm_free_page_in(vm, z, pfn, true);
 }
 
+static inline void activate(struct vm *vm, struct zone *z, struct vm_reclaim *rc,
+			    u32 pfn)
+{
+	struct page *p = &vm->pages[pfn];
+
+	rc->activated++;
+	vm->event[EV_PGACTIVATE]++;
+	z->item[NR_INACTIVE]--;
+	z->item[NR_ACTIVE]++;
+	if (p->flags & PG_SWAPBACKED) {
+		z->item[NR_INACTIVE_ANON]--;
+		z->item[NR_ACTIVE_ANON]++;
+	}
+	p->flags |= PG_ACTIVE;
+	ring_push(vm, &z->lru[LRU_ACTIVE], pfn);
+}
+
 /* One page off the list and to where it belongs. Return: whether it was freed. */
-static bool shrink_one(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u32 pfn)
+static inline bool shrink_one(struct vm *vm, struct zone *z, struct vm_reclaim *rc,
+			      u32 pfn)
 {
 	struct page *p = &vm->pages[pfn];
 	enum verdict v = shrink_page(vm, z, rc, pfn);
-	bool gone = !in_use(p);
 
 	if (v == AGAIN) {
 		hold(z, rc, p, pfn);
 		return false;
 	}
-	if (v == ACTIVATE) {
-		rc->activated++;
-		vm->event[EV_PGACTIVATE]++;
-		putback(vm, z, pfn, LRU_INACTIVE, LRU_ACTIVE);
-	} else {
+	if (!in_use(p)) {
 		putback(vm, z, pfn, LRU_INACTIVE, LRU_INACTIVE);
+		return true;
 	}
-	return gone;
+	if (v == ACTIVATE)
+		activate(vm, z, rc, pfn);
+	else
+		ring_push(vm, &z->lru[LRU_INACTIVE], pfn);
+	return false;
 }
 
 /*
@@ -374,7 +197,7 @@ static u32 shrink_group(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u3
 	struct lru *lru = &z->lru[LRU_INACTIVE];
 	const u32 s = lru->tail;
 	const u32 *slot = vm->segs[s].slot;
-	u32 at = vm->segs[s].lo, end = next_group(vm, lru, nr);
+	u32 at = vm->segs[s].lo, end = next_group(vm, lru, nr, prefetch_behind_one);
 	u32 n = 0, dropped = 0;
 
 	while (at < end) {
@@ -506,7 +329,7 @@ static u32 refill_group(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u3
 	struct lru *lru = &z->lru[LRU_ACTIVE];
 	const u32 s = lru->tail;
 	const u32 *slot = vm->segs[s].slot;
-	u32 at = vm->segs[s].lo, end = next_group(vm, lru, nr);
+	u32 at = vm->segs[s].lo, end = next_group(vm, lru, nr, prefetch_behind_one);
 	u32 n = 0, inactive = 0;
 	bool stays = true;
 
