@@ -175,7 +175,8 @@ def unplug(m: Machine, nid: int) -> Op[None]:
     if any(zone.gate_open for zone in node.zones):
         opened = ", ".join(zone.label for zone in node.zones if zone.gate_open)
         raise VmError(errno.EBUSY, f"unplug {nid}: {opened} is enabled")
-    if node.balancing:
+    # kswapd has nothing to do on a node without pages: it is stopped, as any thread.
+    if node.balancing and node.balancer is not node.kswapd:
         raise VmError(errno.EBUSY, f"unplug {nid}: reclaim runs on node {nid}")
     if any(block.isolating for block in m.blocks.seen(nid)):
         raise VmError(errno.EBUSY, f"unplug {nid}: a block of it goes offline")

@@ -272,11 +272,13 @@ def lock_node(m: Machine, node: Node) -> Op[None]:
     while node.balancing:
         yield Park(("node", node.nid, "balanced"))
     node.balancing = True
+    node.balancer = m.sched.current
 
 
 def unlock_node(m: Machine, node: Node) -> None:
     """Let the next one have `node`."""
     node.balancing = False
+    node.balancer = None
     m.sched.wake(("node", node.nid, "balanced"))
 
 

@@ -104,6 +104,7 @@ class Node:
         self.kswapd: Job | None = None
         # A run of balance_pgdat() over this node is under way.
         self.balancing = False
+        self.balancer: Job | None = None
         # plug waits for the pages of its tables.
         self.plugging = False
         # Kernel pages of node 0 that hold this node's tables.
