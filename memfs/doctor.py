@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VENV_PYTHON = ROOT / ".venv" / "bin" / "python"
 FUSE_DEVICE = Path("/dev/fuse")
 FUSE_CONF = Path("/etc/fuse.conf")
+KERNEL_SOURCE = Path("/usr/src/linux-source-6.1.tar.xz")
 MIN_PYTHON = (3, 11)
 
 Stage = Literal["build", "mount", "built", "test"]
@@ -255,6 +256,11 @@ def probe_asan() -> Finding:
     return Finding(os.path.isabs(path), found)
 
 
+def probe_kernel_source() -> Finding:
+    there = KERNEL_SOURCE.exists()
+    return Finding(there, str(KERNEL_SOURCE) if there else f"no {KERNEL_SOURCE}")
+
+
 def package_row(
     what: str, stage: Stage, probe: Callable[[], Finding], *packages: str
 ) -> Row:
@@ -273,6 +279,8 @@ LIVING = ("git", "make", "sqlite3", "rsync", "tar", "ed")
 # Programs that the tests have look at a mounted machine, and their packages.
 LOOKING = {
     "lsmem": "util-linux",
+    "bc": "bc",
+    "modprobe": "kmod",
     "free": "procps",
     "lstopo-no-graphics": "hwloc-nox",
     "numactl": "numactl",
@@ -329,6 +337,9 @@ CHECKS: tuple[Row, ...] = (
     command_row("bash", "bash"),
     *(command_row(name, name) for name in LIVING),
     *(command_row(name, package) for name, package in LOOKING.items()),
+    package_row(
+        "the kernel's own tests", "test", probe_kernel_source, "linux-source-6.1"
+    ),
     package_row("the address sanitizer", "test", probe_asan, "gcc"),
 )
 

@@ -29,15 +29,14 @@ def modern(tmp_path_factory):
         yield mount
 
 
-def run(*command, env=None, **more):
+def run(*command, env=None, patience_s=PATIENCE_S):
     """Run a program; its output, when it ended well."""
     done = subprocess.run(
         command,
         env={**os.environ, "LC_ALL": "C", **(env or {})},
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
-        **more,
+        timeout=patience_s,
     )
     assert done.returncode == 0, (command, done.stdout, done.stderr)
     return done.stdout
@@ -176,3 +175,63 @@ def test_exec_changes_nothing_outside(modern):
     assert "MemTotal:        4012912 kB" in theirs
     assert "MemTotal:        4012912 kB" not in Path("/proc/meminfo").read_text()
     assert str(modern.path / "proc") not in Path("/proc/self/mountinfo").read_text()
+
+
+# Memory that goes and comes.
+
+
+@pytest.fixture
+def hotplug(tmp_path):
+    """The captured machine, for a test that changes it."""
+    options = ("--machine", "modern", "--paranoid", "-o", "allow_other")
+    with mounted(tmp_path, command=MEMFS, options=options) as mount:
+        yield mount
+
+
+@pytest.fixture(scope="session")
+def kernel_source():
+    """What the kernel's own tests are, unpacked from Debian's source once."""
+    where = ROOT / "build" / "kernel"
+    wanted = "linux-source-6.1/tools/testing/selftests/memory-hotplug"
+    if not (where / wanted).is_dir():
+        where.mkdir(parents=True, exist_ok=True)
+        archive = "/usr/src/linux-source-6.1.tar.xz"
+        tools = "linux-source-6.1/tools/vm"
+        run("tar", "-C", str(where), "-xf", archive, wanted, tools, patience_s=300)
+    return where / "linux-source-6.1" / "tools"
+
+
+def test_chmem(hotplug):
+    """Blocks go from the highest down, what cannot is skipped; and come back."""
+    done = inside(hotplug, "chmem", "-v", "-d", "1G")
+
+    assert "Memory Block 47" in done
+    assert done.count("disable failed") == 2
+    assert done.count(") disabled") == 8
+    summary = run("lsmem", "-s", hotplug.path, "--summary=only")
+    assert "Total offline memory:      1G" in summary
+    some = inside(hotplug, "chmem", "-d", "3G", check=False)
+    assert some.returncode == 64
+    inside(hotplug, "chmem", "-e", "-b", "40-41")
+    blocks = json.loads(run("lsmem", "-s", hotplug.path, "-a", "-J", "-o", "+ZONES"))
+    zones = {b["block"]: b["zones"] for b in blocks["memory"]}
+    assert zones["40"] == zones["41"] == "Movable"
+    assert zones["42"] == "Normal/Movable"
+
+
+def test_the_kernels_own_test(hotplug, kernel_source):
+    """mem-on-off-test.sh, whole: with injected errors, nothing skipped."""
+    script = kernel_source / "testing/selftests/memory-hotplug/mem-on-off-test.sh"
+    hotplug.write("sys/devices/system/memory/memory36/state", "offline")
+    done = inside(hotplug, "bash", str(script), "-r", "20", check=False)
+
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert "offline->online memory36" in done.stdout
+    assert "skip" not in (done.stdout + done.stderr).lower()
+    assert "unexpected" not in done.stderr
+    log = (hotplug / "kmsg").read_text()
+    assert "MEM_GOING_ONLINE was refused (ENOMEM)" in log
+    assert "MEM_GOING_OFFLINE was refused (ENOMEM)" in log
+    assert "offline" not in run("lsmem", "-s", hotplug.path).replace(
+        "Total offline", ""
+    )

@@ -255,9 +255,9 @@ int vm_zone_plug(struct vm *vm, u32 zid, u32 nid, u32 type, u32 start_pfn, u32 s
 		z->lru[i].head = z->lru[i].tail = NONE;
 	z->populated = 1;
 	vm_buddy_init(z);
-	return fill(vm, z, start_pfn, present, reserved) ? -ENOMEM :
-							   vm_zone_pcp(vm, zid, 0, 0,
-								       0, 0, 1);
+	return fill(vm, z, start_pfn, present, reserved) ?
+		       -ENOMEM :
+		       vm_zone_pcp(vm, zid, 0, 0, 0, 0, 1);
 }
 
 /* Give the host memory of a range of an array back: it reads as zero again. */
@@ -283,7 +283,8 @@ void vm_forget_range(struct vm *vm, u32 first, u32 nr)
 
 	arena_clear(vm->pages, first * sizeof(struct page),
 		    (first + (size_t)nr) * sizeof(struct page));
-	arena_clear(vm->stamps, first * sizeof(u32), (first + (size_t)nr) * sizeof(u32));
+	arena_clear(vm->stamps, first * sizeof(u32),
+		    (first + (size_t)nr) * sizeof(u32));
 	for (pfn = first; pfn < first + nr; pfn++) {
 		vm->nr_resident -= bit_test(vm->resident, pfn);
 		bit_clear(vm->resident, pfn);

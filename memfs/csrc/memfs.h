@@ -113,7 +113,7 @@ enum vm_zone_item {
 	NR_SHMEMDIR,
 	NR_PAGETABLE,
 	NR_RESERVED,
-	NR_CLIENT, /* pages with PG_CLIENTMAPPED */
+	NR_CLIENT,   /* pages with PG_CLIENTMAPPED */
 	NR_FREE_ISO, /* free pages of isolated blocks: in no other list */
 	NR_ZONE_ITEMS
 };
@@ -477,8 +477,8 @@ int vm_migrate(struct vm *vm, struct vm_migrate *mig, uint32_t budget);
 int vm_migrate_retry(struct vm *vm, struct vm_migrate *mig);
 void vm_migrate_putback(struct vm *vm, struct vm_migrate *mig);
 int vm_migrate_sweep(struct vm *vm, struct vm_migrate *mig);
-int vm_migrate_block(struct vm *vm, struct vm_migrate *mig, uint32_t *pfn,
-		     uint32_t end, uint32_t budget);
+int vm_migrate_block(struct vm *vm, struct vm_migrate *mig, uint32_t *pfn, uint32_t end,
+		     uint32_t budget);
 int vm_migrate_check(struct vm *vm, struct vm_migrate *mig, uint32_t *cursor,
 		     uint32_t budget);
 

@@ -128,8 +128,8 @@ bool vm_verify_section(struct vm *vm, struct report *r)
 		return false;
 	zid = vm->sect_zid[s];
 	z = zid < vm->nr_zones ? &vm->zones[zid] : NULL;
-	if (zid != NO_ZONE && (!z || !z->populated || first < z->start ||
-			       first + SECTION > z->end))
+	if (zid != NO_ZONE &&
+	    (!z || !z->populated || first < z->start || first + SECTION > z->end))
 		vm_violation(r, "zone of section %u: %u has it not inside", s, zid);
 	if (zid == NO_ZONE && bit_test(vm->isolated, s))
 		vm_violation(r, "section %u: isolated, but in no zone", s);

@@ -161,8 +161,8 @@ struct zone {
 	u32 pages_min, pages_low, pages_high;
 	u32 all_unreclaimable;
 	u64 pages_scanned;
-	struct range edge[2];	 /* pieces of sections that the zone's edges cut */
-	struct range reserved;	 /* present, but not managed */
+	struct range edge[2];	  /* pieces of sections that the zone's edges cut */
+	struct range reserved;	  /* present, but not managed */
 	struct virgin *untouched; /* in the order of their pfns */
 	u32 nr_untouched, max_untouched;
 	u32 virgin; /* blocks in all of them */

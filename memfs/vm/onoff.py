@@ -98,14 +98,13 @@ def _offline(m: Machine, number: int) -> Op[None]:
     zone = block.zones[0]
     check_spared(m, zone, what)
     first, nr = block.start_pfn, block.pages
+    check_movable(m, block, zone, what)
+    m.notify("MEM_GOING_OFFLINE", what)
     drain(m)
     m.core.block_isolate(first, nr)
     block.isolating = True
     m.bump()
     try:
-        drain(m)
-        check_movable(m, block, zone, what)
-        m.notify("MEM_GOING_OFFLINE", what)
         yield from empty(m, block, zone)
     except BaseException:
         if m.core.is_open and m.zones.get(zone.zid) is zone:
