@@ -124,6 +124,7 @@ class FakeMachine:
         self.swap_disk = SimpleNamespace(**conf, readahead=131072)
         self.ways = Ways()
         self.faults = FakeFaults()
+        self.core = SimpleNamespace(lane_ops=lambda: 12)
         self.last_ops = deque(maxlen=16)
         self.tasks = FakeTasks()
         self.revoke = SimpleNamespace(outstanding=0, hook=None)
