@@ -90,7 +90,7 @@ def takes_mapped(m: Machine, zone: Zone) -> bool:
 def step_scan(m: Machine, zone: Zone, call: Callable[[int], int]) -> Op[None]:
     """Repeat one step of a scan until it is done or the zone is gone."""
     while m.zones.get(zone.zid) is zone:
-        rc = call(STEP)
+        rc = call(m.sched.stride(STEP))
         m.revoke.kick()
         if rc == _ffi.DONE or rc < 0:
             return
@@ -189,8 +189,8 @@ def kswapd_wait(m: Machine, timeout_ns: int = CONGESTION_NS) -> Op[None]:
         yield Until(until)
     drain = not congested(m)
     while m.now < until and m.core.next_event() is not None:
-        yield Io(until)
-        if not drain and not congested(m):
+        yield Io(until, all=drain)
+        if not congested(m):
             return
 
 

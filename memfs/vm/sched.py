@@ -43,9 +43,17 @@ class Until:
 
 @dataclass(frozen=True, slots=True)
 class Io:
-    """After any device completion, or at `until` (ns); at once if no I/O is due."""
+    """After any device completion, or at `until` (ns); at once if no I/O is due.
+
+    `all`: not after any, but when none is due any more.
+    """
 
     until: int | None = None
+    all: bool = False
+
+    def over(self, completed: bool, idle: bool) -> bool:
+        """Whether the wait has ended: something was completed since, nothing is due."""
+        return idle or (completed and not self.all)
 
     def __str__(self) -> str:
         return "I/O"
@@ -64,6 +72,9 @@ class Park:
 
 Wait: TypeAlias = More | Until | Io | Park
 MORE: Final = More()
+
+FOREVER: Final = 1 << 63  # ns: later than any event
+LONG: Final = 16  # usual steps in one that nobody waits for
 
 T = TypeVar("T")
 Op: TypeAlias = Generator[Wait, None, T]
@@ -137,6 +148,7 @@ class Scheduler:
         self.clock = clock
         self.version = 0
         self.granted = 0
+        self._alone = False
         self.current: Job | None = None
         self._jobs: dict[int, Job] = {}
         self._next_id = 1
@@ -245,7 +257,7 @@ class Scheduler:
             RuntimeError: the operation waits for what nobody will do.
         """
         job = self.spawn(op, name=name)
-        granted, self.granted = self.granted, 1 << 63
+        granted, self.granted = self.granted, FOREVER
         try:
             while not job.done:
                 self._turn(job)
@@ -293,7 +305,15 @@ class Scheduler:
         job._op.close()
         self._finish(job, None, Cancelled())
 
+    def stride(self, pages: int) -> int:
+        """How many pages the running step may look at, where `pages` is the usual.
+
+        More where nobody waits for the step's end: no other job, no request.
+        """
+        return pages * LONG if self._alone and self.granted == FOREVER else pages
+
     def _step(self, job: Job, alone: bool) -> None:
+        self._alone = alone
         self.clock.set_horizon(self._horizon(alone))
         self.version += 1
         self.current = job
@@ -385,8 +405,10 @@ class Scheduler:
             return
         count = self.clock.completions()
         idle = self.clock.next_event() is None
-        woken = [job for job in self._io if idle or job._seen != count]
-        if woken:
-            self._io = [job for job in self._io if not idle and job._seen == count]
-            for job in woken:
+        waiting, self._io = self._io, []
+        for job in waiting:
+            assert isinstance(job.wait, Io)
+            if job.wait.over(job._seen != count, idle):
                 self._make_ready(job)
+            else:
+                self._io.append(job)
