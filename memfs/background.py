@@ -42,6 +42,9 @@ PATIENCE = 3
 # Later than any event, ns.
 FAR = 1 << 63
 
+# Calls of the host that may take long and are made at once (chosen here).
+HOST_THREADS = 16
+
 # With the manual clock an event comes so much later while pages are revoked, s: the
 # real kernel needs time of its own (chosen here).
 GRACE_S = 0.001
@@ -104,6 +107,7 @@ class Pump:
         self._clock = clock
         self._offset = clock() - sched.now
         self._bell = trio.Event()
+        self._threads = trio.CapacityLimiter(HOST_THREADS)
         self._asleep_until = 0
         # There were requests when they were let by last.
         self._busy = False
@@ -157,6 +161,25 @@ class Pump:
         """As ``run``, as a job from its first step on: it shows in status."""
         self._tick()
         return await self._finish(op, name, None, interrupt)
+
+    async def in_thread(self, call: Callable[[], T]) -> T:
+        """Await a call of the host that may take long; the model goes on meanwhile.
+
+        Raises:
+            TreeError: EINTR: interrupted; the call is not waited for any more.
+        """
+        interrupt = REQUEST.get()
+        with trio.CancelScope() as scope:
+            if interrupt is not None:
+                interrupt.listen(scope.cancel)
+            try:
+                return await trio.to_thread.run_sync(
+                    call, abandon_on_cancel=True, limiter=self._threads
+                )
+            finally:
+                if interrupt is not None:
+                    interrupt.unlisten(scope.cancel)
+        raise TreeError(errno.EINTR, "interrupted")
 
     async def _finish(
         self, op: Op[T], name: str, wait: Wait | None, interrupt: Interrupt | None

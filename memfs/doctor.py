@@ -336,6 +336,7 @@ CHECKS: tuple[Row, ...] = (
     command_row("dash", "dash"),
     command_row("bash", "bash"),
     *(command_row(name, name) for name in LIVING),
+    command_row("mkfs.btrfs", "btrfs-progs"),
     *(command_row(name, package) for name, package in LOOKING.items()),
     package_row(
         "the kernel's own tests", "test", probe_kernel_source, "linux-source-6.1"

@@ -205,6 +205,9 @@ class FakePump:
     def poke(self):
         pass
 
+    async def in_thread(self, call):
+        return call()
+
     async def run(self, op, name):
         self.ran.append(name)
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import threading
 from itertools import count
 
 import pytest
@@ -112,6 +113,49 @@ async def test_an_interrupt_that_was_there_before_counts(pump):
     interrupt.set()
     await interrupted(pump, interrupt, log)
     assert log == ["put back", errno.EINTR]
+
+
+async def test_a_long_call_of_the_host_leaves_the_pump_running(pump, nursery):
+    """Its result comes when it is done; meanwhile operations are."""
+    go, told, seen = threading.Event(), trio.Event(), []
+
+    async def call():
+        seen.append(await pump.in_thread(lambda: go.wait(60) and "done"))
+        told.set()
+
+    nursery.start_soon(call)
+    assert await pump.run(value(3), "meanwhile") == 3
+    assert seen == []
+    go.set()
+    await told.wait()
+    assert seen == ["done"]
+
+
+async def test_an_interrupt_ends_the_wait_for_a_long_call(pump, nursery):
+    """The call goes on; nobody hears of it."""
+    go, told, interrupt, log = threading.Event(), trio.Event(), Interrupt(), []
+
+    async def call():
+        REQUEST.set(interrupt)
+        with pytest.raises(TreeError) as caught:
+            await pump.in_thread(lambda: go.wait(60))
+        log.append(caught.value.errno)
+        told.set()
+
+    nursery.start_soon(call)
+    await trio.testing.wait_all_tasks_blocked()
+    interrupt.set()
+    await told.wait()
+    assert log == [errno.EINTR]
+    go.set()
+
+
+async def test_an_error_of_a_long_call_is_its_callers(pump):
+    def fail():
+        raise OSError(errno.EIO, "the disk")
+
+    with pytest.raises(OSError, match="the disk"):
+        await pump.in_thread(fail)
 
 
 async def test_a_job_that_somebody_else_cancels_is_eintr(pump, nursery):

@@ -163,6 +163,9 @@ class ShmStore:
     def times_changed(self, inode: Inode) -> None:
         return
 
+    def check(self, file: File) -> None:
+        return
+
     def save_times(self, file: File) -> None:
         return
 
@@ -231,10 +234,10 @@ class ShmStore:
         if first < end:
             self.used_pages -= file.backing.extents.remove(first, end)
 
-    def sync(self, file: File, datasync: bool) -> None:
+    def syncing(self, file: File, datasync: bool) -> None:
         return
 
-    def sync_directory(self, directory: Directory) -> None:
+    def syncing_directory(self, directory: Directory) -> None:
         return
 
     def statfs(self) -> StatFs:

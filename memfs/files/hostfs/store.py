@@ -28,6 +28,7 @@ from memfs.files.hostfs.fds import (
 from memfs.files.hostfs.file import HostFile
 from memfs.files.hostfs.fill import fill, new_inode
 from memfs.files.hostfs.space import Space
+from memfs.files.hostfs.syncing import HostSync, check_name
 from memfs.files.paged.inode import Directory, File, Inode, Special
 from memfs.files.paged.names import owner_of_new
 from memfs.files.paged.table import ROOT_INO, InodeTable
@@ -306,6 +307,10 @@ class HostStore:
     def forgotten(self, inode: Inode) -> None:
         self.gone(inode)
 
+    def check(self, file: File) -> None:
+        if self._has_fd(file):
+            check_name(self._fd(file))
+
     def save_times(self, file: File) -> None:
         file.backing.save_times()
 
@@ -344,20 +349,13 @@ class HostStore:
     def seek(self, file: File, off: int, whence: int) -> int:
         return os.lseek(file.backing.opened(False), off, whence)
 
-    def sync(self, file: File, datasync: bool) -> None:
-        """This may block for long: the one place that a thread could take over."""
-        fd = file.backing.opened(False)
-        if datasync:
-            os.fdatasync(fd)
-        else:
-            os.fsync(fd)
+    def syncing(self, file: File, datasync: bool) -> HostSync:
+        own = file.backing.opened(False)
+        fd = self._files.acquire(lambda: os.dup(own))
+        return HostSync(fd, datasync, bool(file.nlink))
 
-    def sync_directory(self, directory: Directory) -> None:
-        fd = self._listing_fd(directory)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+    def syncing_directory(self, directory: Directory) -> HostSync:
+        return HostSync(self._listing_fd(directory))
 
     def statfs(self) -> StatFs:
         st = os.fstatvfs(self.directory.fd)

@@ -6,7 +6,7 @@ bytes. ``memfs.vm.PageFile`` and ``memfs.background.Pump`` fulfil them.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -110,6 +110,9 @@ class Pump(Protocol):
     """Runs an operation of the model to its end while others go on."""
 
     async def run(self, op: Op[T], name: str) -> T: ...
+    async def in_thread(self, call: Callable[[], T]) -> T:
+        """Await a call of the host that may take long."""
+
     def tick(self) -> None:
         """Before an inline step: bring the clock up to date."""
 

@@ -27,7 +27,7 @@ from memfs.files.paged.contract import (
 )
 from memfs.files.paged.handles import OpenFile
 from memfs.files.paged.inode import SET_ID, File
-from memfs.files.paged.store import Store
+from memfs.files.paged.store import LongCall, Store
 from memfs.tree import REQUEST, TreeError
 from memfs.vm.errors import VmError
 from memfs.vm.sched import Io
@@ -280,12 +280,25 @@ class Data:
         await self.write_out(file)
         try:
             self.store.save_times(file)
-            self.store.sync(file, datasync)
+            await self.make(self.store.syncing(file, datasync))
         except OSError as error:
             file.failed(error.errno or errno.EIO)
         if handle.error_seq != file.error_seq:
             handle.error_seq = file.error_seq
             raise TreeError(file.error, "an earlier write-out failed")
+
+    async def make(self, call: LongCall | None) -> None:
+        """Make a long call of the host, in a thread.
+
+        Raises:
+            OSError: what the host says. TreeError: EINTR, its caller was killed.
+        """
+        if call is None:
+            return
+        try:
+            await self.pump.in_thread(call)
+        finally:
+            call.drop()
 
     async def discard(self, file: File) -> None:
         """Nobody can reach *file* any more: drop its pages, dirty or not."""

@@ -1,7 +1,8 @@
 """What a volume lies on: the contract that a host directory and "nothing" fulfil.
 
 Every method is called before the change is made in memory, and refuses it by
-raising OSError or TreeError; then nothing has changed. None of them waits.
+raising OSError or TreeError; then nothing has changed. None of them waits: what may
+take long is handed over as a call, for a thread.
 """
 
 from __future__ import annotations
@@ -11,6 +12,13 @@ from typing import Protocol
 from memfs.files.paged.inode import Directory, File, Inode
 from memfs.files.paged.table import InodeTable
 from memfs.tree import Caller, StatFs
+
+
+class LongCall(Protocol):
+    """A call of the host that may take long: made once, in a thread, or dropped."""
+
+    def __call__(self) -> None: ...
+    def drop(self) -> None: ...
 
 
 class Store(Protocol):
@@ -82,6 +90,9 @@ class Store(Protocol):
     def forgotten(self, inode: Inode) -> None:
         """The inode is about to leave the memory of the volume."""
 
+    def check(self, file: File) -> None:
+        """Raises OSError(ESTALE) if what is written to *file* is as good as lost."""
+
     def save_times(self, file: File) -> None:
         """Write the times of *file* if they are newer here."""
 
@@ -107,10 +118,10 @@ class Store(Protocol):
     def seek(self, file: File, off: int, whence: int) -> int:
         """SEEK_DATA and SEEK_HOLE; everything dirty has been written."""
 
-    def sync(self, file: File, datasync: bool) -> None:
-        """Make the written pages of *file* survive a crash of the host."""
+    def syncing(self, file: File, datasync: bool) -> LongCall | None:
+        """What makes the written pages of *file* survive a crash of the host."""
 
-    def sync_directory(self, directory: Directory) -> None: ...
+    def syncing_directory(self, directory: Directory) -> LongCall | None: ...
     def statfs(self) -> StatFs: ...
     def close(self, keep: bool) -> None:
         """The volume ends; everything has been written, or *keep* what there is."""

@@ -325,7 +325,8 @@ class PagedVolume:
         await self.data.fsync(self.handles.get(fh), datasync)
 
     async def fsyncdir(self, ino: int, datasync: bool) -> None:
-        self.store.sync_directory(self.table.directory(ino))
+        directory = self.table.directory(ino)
+        await self.data.make(self.store.syncing_directory(directory))
 
     async def release(self, fh: int) -> None:
         await self._put(self.handles.remove(fh).file)
@@ -399,6 +400,7 @@ class PagedVolume:
         problem: Exception | None = None
         try:
             if file.pages is not None and not file.settled():
+                self.store.check(file)
                 await self.data.pump.run(file.pages.fsync(), "sync")
             self.store.save_times(file)
         except (VmError, OSError) as error:
