@@ -109,6 +109,7 @@ class Mount:
 
     Attributes:
         violations: what the last validate found; None: it never ran.
+        why: the answer of control/why to the last question.
         processes: the modelled processes with an open descriptor, by pid.
         shim_missing: what fuse_shim.c could not hook, for status; the daemon's.
         watcher: calls back when a real process ends; the daemon's.
@@ -127,6 +128,7 @@ class Mount:
         self.settings = settings
         self.volumes = volumes or {}
         self.violations: list[str] | None = None
+        self.why = ""
         self.processes: dict[int, Process] = {}
         self.shim_missing: tuple[str, ...] = ()
         self.watcher: Callable[[int, Callable[[], None]], Callable[[], None]] | None

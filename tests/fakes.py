@@ -13,11 +13,12 @@ from memfs.tree import Caller, Interrupt, TreeError
 from memfs.vm import stats
 from memfs.vm._ffi import DevStat, HostStat, SwapStat, ZoneItem, ZoneStat
 from memfs.vm.errors import Cancelled, VmError
+from memfs.vm.keepers import Keeper
 from memfs.vm.klog import KernelLog
-from memfs.vm.migrate import Ways
 from memfs.vm.rules import Rules
 from memfs.vm.sched import MORE, Scheduler
 from memfs.vm.tasks import TaskStat
+from memfs.vm.ways import Ways
 
 OWNER = Caller(pid=0, uid=0, gid=0)
 
@@ -167,6 +168,14 @@ class FakeMachine:
 
     def set_ways(self, /, **changes):
         self.ways = self.ways.changed(**changes)
+
+    def keepers_of_zone(self, number):
+        yield MORE
+        if number not in self.stats:
+            raise VmError(errno.ENODEV, f"there is no {number}")
+        return [Keeper("pinned", "file", 'pipe of "8"', 7, 16, 100)]
+
+    keepers_of_node = keepers_of_block = keepers_of_zone
 
     def compact(self, nid):
         yield MORE

@@ -141,6 +141,25 @@ async def test_the_ways_of_a_migration_are_read_and_written(mount):
     assert text_of(mount, "control/migration") == first
 
 
+async def test_who_keeps_a_zone_is_asked_and_read(mount):
+    """A line for each group; an answer is of the last question."""
+    assert text_of(mount, "control/why").startswith("nothing was asked")
+    await write(mount, "control/why", "zone=5\n")
+    assert text_of(mount, "control/why") == (
+        "zone=5 groups=1\n"
+        'pages=16 reason=pinned kind=file holder="pipe of \\"8\\"" since=7 first=100'
+        ' frees="its holder letting go"\n'
+    )
+    for junk, code in (
+        ("zone=5 node=1", errno.EINVAL),
+        ("cpu=1", errno.EINVAL),
+        ("zone=77", errno.ENODEV),
+    ):
+        got, _ = await refused(mount, "control/why", junk)
+        assert got == code
+    assert text_of(mount, "control/why").startswith("zone=5 ")
+
+
 async def test_a_write_to_compact_defragments_its_node(mount):
     """Whatever is written, as in Linux."""
     await write(mount, "node1/compact", "1\n")

@@ -22,6 +22,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "umount": ("memfs.cli.umount", "Write everything back and unmount."),
     "hog": ("memfs.cli.hog", "Be a modelled process that touches its memory."),
     "purge": ("memfs.cli.purge", "Empty a zone by reclaim, and say what stays."),
+    "remap": ("memfs.cli.remap", "Empty a zone by migration, and say who stays."),
+    "why": ("memfs.cli.why", "Say who keeps a zone, a node or a block from going."),
     "exec": ("memfs.cli.exec", "Run a program that takes the machine for real."),
     "report": ("memfs.cli.report", "Run a test report on a machine of its own."),
     "machine": ("memfs.cli.machine", "List and show machines."),
@@ -38,6 +40,7 @@ A first session:
   memfs hog anon 200M &                      some memory hog
   echo disable 5 > mountpoint/memhotplug     no new pages in zone 5
   memfs purge 5                              swap out and write back what is there
+  memfs remap 6                              move what is in zone 6 elsewhere
   memfs umount mountpoint
 
 \b

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import click
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from memfs.cli.common import (
     Zone,
@@ -21,7 +19,8 @@ from memfs.cli.common import (
     plain_table,
     print_json,
 )
-from memfs.client import EXIT_REFUSED, ClientError, Mount, find_mount
+from memfs.cli.progress import in_use, progress_bar
+from memfs.client import EXIT_REFUSED, Mount, find_mount
 
 EXAMPLES = """\
 \b
@@ -40,7 +39,6 @@ only as much is freed as its high watermark asks for.
 # Writing out frees nothing by itself: the pages go at the purge after. So one
 # purge without a freed page says little, and two in a row say that it is over.
 IDLE_PURGES = 2
-POLL_SECONDS = 0.1
 
 # What the reasons of status mean. The names are those of the model.
 MEANINGS = {
@@ -109,12 +107,6 @@ class Outcome:
         }
 
 
-def in_use(mount: Mount, zid: int) -> int:
-    """Pages of the zone that are not free."""
-    zone = mount.zone(zid)
-    return zone.present - zone.free
-
-
 def purge_until_idle(
     mount: Mount, zid: int, outcome: Outcome, tell: Callable[[Round], None]
 ) -> None:
@@ -143,36 +135,12 @@ def reasons(mount: Mount, zid: int) -> dict[str, int]:
 
 
 @contextmanager
-def progress_bar(
+def on_terminal(
     mount: Mount, zid: int, label: str, total: int
 ) -> Iterator[Callable[[Round], None]]:
-    """A bar that moves while a purge runs: a thread watches the listing.
-
-    The purge itself is written by the main thread, so that Ctrl-C interrupts it.
-    """
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    bar = Progress(*columns, TextColumn("{task.fields[left]:,} pages left"))
-    task = bar.add_task(f"purge {label}", total=total, left=total)
-    done = threading.Event()
-
-    def show(left: int) -> None:
-        bar.update(task, completed=max(0, total - left), left=left)
-
-    def watch() -> None:
-        while not done.wait(POLL_SECONDS):
-            try:
-                show(in_use(mount, zid))
-            except ClientError:
-                return
-
-    with bar:
-        watcher = threading.Thread(target=watch, daemon=True)
-        watcher.start()
-        try:
-            yield lambda one: show(one.after)
-        finally:
-            done.set()
-            watcher.join()
+    """A bar that moves while a purge runs."""
+    with progress_bar(mount, zid, f"purge {label}", total) as show:
+        yield lambda one: show(one.after)
 
 
 @contextmanager
@@ -225,7 +193,7 @@ def command(
         reporting = silence()
     elif sys.stdout.isatty():
         total = line.present - line.free
-        reporting = progress_bar(where, zone, line.label, total)
+        reporting = on_terminal(where, zone, line.label, total)
     else:
         reporting = plain_lines(line.label)
     try:

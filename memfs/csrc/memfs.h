@@ -287,6 +287,23 @@ enum vm_fault {
 	VM_NR_FAULTS
 };
 
+/* Pages of one reason, kind and holder: who keeps memory from going. */
+struct vm_keeper {
+	uint32_t why;	      /* enum vm_reason; WHY_NONE: it can move */
+	uint32_t kind;	      /* as vm_inuse() counts */
+	uint32_t mapping, mm; /* whose it is, or VM_NO_ID */
+	uint32_t holder;      /* of a pin, or VM_NO_ID */
+	uint32_t first_pfn;
+	uint64_t pages, since; /* ns, of a pin */
+};
+
+struct vm_keepers {
+	uint32_t zid, pfn, end;
+	uint32_t nr, last;
+	uint64_t others; /* pages of more groups than there is room for */
+	struct vm_keeper group[256];
+};
+
 enum vm_migrate_flags {
 	VM_MIG_WRITEOUT = 1, /* dirty file pages are written first, as in 2004 */
 	VM_MIG_SWAPSLOT = 2, /* anonymous pages take a swap slot first, as in 2004 */
@@ -372,6 +389,7 @@ struct vm_dev_stat {
 
 struct vm_page_info {
 	uint32_t pfn, zid, type, flags, order, kind, mapcount, extra, pins, count;
+	uint32_t pin_holder;	 /* the oldest, or VM_NO_ID */
 	uint32_t mapping, index; /* of page cache; else VM_NO_ID */
 	uint32_t swap;		 /* slot, else VM_NO_ID */
 	uint32_t stamp;
@@ -493,6 +511,9 @@ int vm_unpin(struct vm *vm, uint32_t pin);
 /* Make something go wrong the next `times` times it is tried. */
 int vm_fault(struct vm *vm, uint32_t fault, uint32_t times);
 uint32_t vm_fault_left(struct vm *vm, uint32_t fault);
+
+/* keeper.c: who has a zone's pages */
+int vm_keepers(struct vm *vm, struct vm_keepers *ks, uint32_t budget);
 
 /* compact.c: free pages become large blocks */
 int vm_compact(struct vm *vm, struct vm_compact *c, uint32_t budget);

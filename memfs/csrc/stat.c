@@ -102,9 +102,11 @@ int vm_page_info(struct vm *vm, uint32_t pfn, struct vm_page_info *out)
 {
 	const struct zone *z = pfn < vm->max_pfn ? page_zone(vm, pfn) : NULL;
 	const struct page *p = &vm->pages[pfn];
+	struct vm_pin_info pin = { VM_NO_ID, 0 };
 	bool user;
 
 	memset(out, 0, sizeof(*out));
+	out->pin_holder = VM_NO_ID;
 	if (!z)
 		return -ENXIO;
 	user = page_type(p) == VM_T_USER;
@@ -121,7 +123,8 @@ int vm_page_info(struct vm *vm, uint32_t pfn, struct vm_page_info *out)
 	out->mapcount = vm_mapcount(vm, p);
 	out->extra = page_extra(p);
 	/* All pins of a page are one of its extra references. */
-	out->pins = vm_pins_of(vm, pfn, NULL);
+	out->pins = vm_pins_of(vm, pfn, &pin);
+	out->pin_holder = pin.holder;
 	out->count = (u32)page_cached(p) + (u32)((p->flags & PG_PRIVATE) != 0) +
 		     out->mapcount + out->extra + (out->pins ? out->pins - 1 : 0);
 	if (p->flags & PG_CACHED) {
@@ -230,10 +233,12 @@ struct inuse {
 };
 
 /* 0 page cache, 1 tmpfs, 2 anonymous, 3 swap cache, 4.. kernel by kind. */
-static u32 page_kind(const struct page *p)
+u32 vm_page_kind(const struct page *p)
 {
 	if (page_type(p) == VM_T_KERNEL)
 		return 4 + p->rmap;
+	if (page_type(p) != VM_T_USER)
+		return 4 + VM_NR_KERNEL_KINDS + (page_type(p) == VM_T_HWPOISON);
 	if (p->flags & PG_SWAPCACHE)
 		return 3;
 	if (p->flags & PG_ANON)
@@ -251,7 +256,7 @@ static void count_inuse(struct vm *vm, u32 pfn, void *arg)
 		return;
 	if (in->active_only && !(p->flags & PG_ACTIVE && p->flags & PG_LRU))
 		return;
-	in->kinds[page_kind(p)]++;
+	in->kinds[vm_page_kind(p)]++;
 	if (*in->nr < 10)
 		in->pfns[(*in->nr)++] = pfn;
 }

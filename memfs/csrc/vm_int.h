@@ -529,6 +529,9 @@ void vm_unmap_file_page(struct vm *vm, u32 pfn); /* truncation: every PTE goes *
 void vm_rmap_move(struct vm *vm, const struct page *p,
 		  u32 pfn); /* every PTE of the chain leads to pfn */
 
+/* stat.c */
+u32 vm_page_kind(const struct page *p);
+
 /* pin.c */
 u32 vm_pins_of(const struct vm *vm, u32 pfn,
 	       struct vm_pin_info *first); /* how many; first may be NULL */

@@ -68,6 +68,15 @@ def shown(data: bytes, most: int = 63) -> str:
     return quoted(text, most)
 
 
+def word(value: object) -> str:
+    """*value* as one word of a line: quoted, as a shell has it, where it must be."""
+    text = str(value)
+    if text and not set(text) & set(" \t\n\"'\\"):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    return f'"{escaped}"'
+
+
 def number(text: str) -> int:
     """Read a decimal number."""
     if not _NUMBER.fullmatch(text):

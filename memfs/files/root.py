@@ -16,6 +16,7 @@ from memfs.files import (
     status,
     swaps,
     vmstat,
+    why,
     zoneinfo,
 )
 from memfs.files.proc import meminfo as meminfo61
@@ -192,6 +193,17 @@ ROWS = (
         migration.render,
         store=migration.store,
         version=None,
+    ),
+    Row(
+        "control/why",
+        0o644,
+        "pages",
+        "zone=Z, node=N or memory=N asks who keeps it from going; then reads a line "
+        "for each group of pages: reason, kind, holder, since when (ns), what frees it",
+        why.render,
+        store=why.store,
+        version=None,
+        holds=True,
     ),
     Row(
         "control/faults",

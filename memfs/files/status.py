@@ -2,7 +2,8 @@
 
 One fact a line: a word, then ``key=value`` words. ``running`` and ``last`` lines
 begin with the operation's number, which control/cancel takes, and its name in
-quotes; ``why`` lines below them count the pages that stay, by reason.
+quotes; ``why`` lines below them count the pages that stay, by reason, and ``holder``
+lines those of which somebody is known to hold them, and since when (ns).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from memfs.files import clock
+from memfs.files import clock, grammar
 
 if TYPE_CHECKING:
     from memfs.mount import Mount
@@ -76,18 +77,14 @@ def _last(done: OpRecord) -> dict[str, Any]:
 def _operation(
     word: str, number: int, name: str, facts: Mapping[str, Any]
 ) -> list[str]:
-    plain = {k: v for k, v in facts.items() if k != "reasons"}
+    plain = {k: v for k, v in facts.items() if k not in ("reasons", "holders")}
     lines = [f'{word} {number} "{name}"{_pairs(plain)}']
     reasons = {k: v for k, v in facts.get("reasons", {}).items() if v}
     if reasons:
         lines.append(f"  why{_pairs(reasons)}")
+    lines += [f"  holder{_pairs(one._asdict())}" for one in facts.get("holders", ())]
     return lines
 
 
 def _pairs(facts: Mapping[str, Any]) -> str:
-    return "".join(f" {key}={_word(value)}" for key, value in facts.items())
-
-
-def _word(value: Any) -> str:
-    text = str(value)
-    return f'"{text}"' if " " in text or not text else text
+    return "".join(f" {key}={grammar.word(value)}" for key, value in facts.items())

@@ -20,7 +20,7 @@ from memfs.vm.errors import Cancelled, LayoutError, VmError
 from memfs.vm.hotplug import InUse, PurgeResult
 from memfs.vm.layout import Layout
 from memfs.vm.machine import NOTIFIER_ACTIONS, Machine, Target
-from memfs.vm.migrate import WAYS, CheckResult, RemapResult, Ways
+from memfs.vm.migrate import CheckResult, RemapResult
 from memfs.vm.oplog import OpRecord
 from memfs.vm.pagecache import FileOwner, PageFile
 from memfs.vm.pins import Holder, Pin
@@ -29,6 +29,7 @@ from memfs.vm.rules import RULES, S0_CHANGES, Rules
 from memfs.vm.sched import MORE, Io, Job, Op, Park, Scheduler, Until
 from memfs.vm.stats import Snapshot, Sums
 from memfs.vm.tasks import Task, TaskStat
+from memfs.vm.ways import WAYS, Ways
 from memfs.vm.zones import Node, Zone
 
 __all__ = [

@@ -47,6 +47,8 @@ KINDS = (
     "radix",
     "shmemdir",
     "pagetable",
+    "huge",
+    "hwpoison",
 )
 
 

@@ -19,6 +19,7 @@ from memfs.vm import (
     compact,
     devices,
     hotplug,
+    keepers,
     migrate,
     onoff,
     oplog,
@@ -34,10 +35,11 @@ from memfs.vm.errors import VmError
 from memfs.vm.faults import Faults
 from memfs.vm.filetable import Files
 from memfs.vm.hotplug import InUse, PurgeResult
+from memfs.vm.keepers import Keeper
 from memfs.vm.klog import KernelLog
 from memfs.vm.layout import Layout
 from memfs.vm.layoutvalues import PAGE_SIZE
-from memfs.vm.migrate import CheckResult, RemapResult, Ways
+from memfs.vm.migrate import CheckResult, RemapResult
 from memfs.vm.oom import OomState
 from memfs.vm.oplog import LAST_OPS, OpRecord
 from memfs.vm.pins import Pins
@@ -47,6 +49,7 @@ from memfs.vm.rules import Rules
 from memfs.vm.sched import Op, Scheduler
 from memfs.vm.tasks import Tasks
 from memfs.vm.tunables import Tunables
+from memfs.vm.ways import Ways
 from memfs.vm.writeback import Writeback
 from memfs.vm.zones import Node, Zone
 
@@ -368,6 +371,18 @@ class Machine:
     def probe(self, address: int) -> Op[None]:
         """See onoff.probe()."""
         return self._record(f"probe {address:#x}", onoff.probe(self, address))
+
+    def keepers_of_zone(self, zid: int) -> Op[list[Keeper]]:
+        """Who keeps a zone's pages; see keepers.py. ENODEV, there is no zone."""
+        return hotplug.with_zone(self, zid, lambda zone: keepers.of_zone(self, zone))
+
+    def keepers_of_node(self, nid: int) -> Op[list[Keeper]]:
+        """Who keeps a node's pages. ENODEV, it is not plugged."""
+        return keepers.of_node(self, nid)
+
+    def keepers_of_block(self, number: int) -> Op[list[Keeper]]:
+        """Who keeps a memory block's pages. ENODEV, there is none."""
+        return keepers.of_block(self, number)
 
     def why(self, zid: int) -> Op[dict[str, int]]:
         """Pages of a zone that are not free, by what keeps them."""

@@ -5,7 +5,7 @@ It prints nothing and keeps no more than a few records.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from memfs.vm.errors import Cancelled, VmError
 from memfs.vm.sched import Op
@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 
 class OpRecord(NamedTuple):
-    """A command that has ended, for the ``status`` file; pages and ns."""
+    """A command that has ended, for the ``status`` file; pages and ns.
+
+    `holders`: of pages that stayed, where they are known; NamedTuples.
+    """
 
     id: int
     name: str
@@ -29,6 +32,7 @@ class OpRecord(NamedTuple):
     moved: int
     left: int
     reasons: dict[str, int]
+    holders: tuple[Any, ...]
     started: int
     duration_ns: int
 
@@ -62,6 +66,7 @@ def make(m: Machine, name: str, result: str, started: int) -> OpRecord:
         got.get("moved", 0),
         got.get("left", 0),
         got.get("reasons", {}),
+        tuple(got.get("holders", ())),
         started,
         m.now - started if m.core.is_open else 0,
     )

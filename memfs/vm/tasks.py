@@ -113,6 +113,10 @@ class Task:
             self.killed,
         )
 
+    def has_mm(self, mm: int) -> bool:
+        """Whether an address space of the core is this task's."""
+        return not self.gone and self._mm == mm
+
     # -- areas -------------------------------------------------------------------
 
     def mmap_anon(self, nbytes: int, write: bool = True, lock: bool = False) -> int:
@@ -388,6 +392,13 @@ class Tasks:
     def get(self, pid: int) -> Task | None:
         """The task of a pid, if there is one."""
         return self._by_pid.get(pid)
+
+    def of_mm(self, mm: int) -> Task | None:
+        """The task of an address space of the core."""
+        for task in self._by_pid.values():
+            if task.has_mm(mm):
+                return task
+        return None
 
     def all(self) -> list[Task]:
         """Every task, killed ones that have not been reaped too, by pid."""

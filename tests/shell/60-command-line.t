@@ -9,7 +9,7 @@ is_json() {
 
 test_expect_success 'help is there for every command' '
 	memfs --help &&
-	for command in mount umount hog purge report machine validate doctor \
+	for command in mount umount hog purge remap why report machine validate doctor \
 		completion; do
 		memfs $command --help || return 1
 	done'

@@ -10,6 +10,7 @@ from __future__ import annotations
 from memfs.vm._ffi.core import (
     Core,
 )
+from memfs.vm._ffi.keepers import KeeperGroup, Keepers
 from memfs.vm._ffi.lib import (
     ALLOC_MEMALLOC,
     CLASS_NORMAL,
@@ -134,6 +135,8 @@ __all__ = [
     "DevStat",
     "HostStat",
     "Inuse",
+    "KeeperGroup",
+    "Keepers",
     "MappingStat",
     "Migrate",
     "MmStat",

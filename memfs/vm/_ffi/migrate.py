@@ -100,6 +100,10 @@ class Migrate:
         """Pages on hold."""
         return int(self._mig.nr_hold)
 
+    def held_pfns(self) -> list[int]:
+        """The pages on hold."""
+        return list(self._mig.hold[0 : self._mig.nr_hold])
+
     def held_reasons(self) -> dict[str, int]:
         """Why the pages on hold refused last."""
         found: dict[str, int] = {}

@@ -168,6 +168,7 @@ class PageInfo(NamedTuple):
     extra: int
     pins: int
     count: int  # type: ignore[assignment]
+    pin_holder: int
     mapping: int
     index: int  # type: ignore[assignment]
     swap: int
