@@ -204,7 +204,7 @@ enum vm_rules {
 #define VM_SWAP_MAPPING 0xfffffffeu
 #define VM_MAX_ORDER 11
 #define VM_HOLD_MAX 64
-#define VM_MAX_CPUS 64
+#define VM_MAX_CPUS 1024
 #define VM_REVOKE_MAX 8192
 
 struct vm_config {

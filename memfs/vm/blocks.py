@@ -11,27 +11,38 @@ Source: drivers/base/memory.c, mm/memory_hotplug.c, Linux 6.1.
 
 from __future__ import annotations
 
+import errno
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from memfs.vm.carving import kinds_of_run
+from memfs.vm.errors import VmError
+from memfs.vm.layoutspec import NO_ZONE
+
 if TYPE_CHECKING:
+    from memfs.vm.carving import Extent
+    from memfs.vm.layoutspec import BlockRun, NodeSpec
     from memfs.vm.machine import Machine
-    from memfs.vm.zones import Extent, Node, Zone
+    from memfs.vm.zones import Node, Zone
 
 ONLINE, OFFLINE, GOING = "online", "offline", "going-offline"
-NO_ZONE = "none"
 # What an offline block can be asked to do, the default first.
 HOMES = ("online", "online_kernel", "online_movable")
 
 
 class Span(NamedTuple):
-    """The blocks of one plugged node, `first` to `last`, and its zones at boot."""
+    """Blocks `first` to `last` of one plugged node, and its zones at boot.
+
+    Attributes:
+        run: what the layout says of them, if it says it outright.
+    """
 
     first: int
     last: int
     nid: int
     extents: tuple[Extent, ...]
+    run: BlockRun | None = None
 
 
 class Block:
@@ -42,6 +53,8 @@ class Block:
         pages: present pages.
         whole: it lies in one zone without holes, so it can go offline.
         isolating: an offline operation runs on it.
+        imported: what the layout says of it; None once it has changed.
+        parts: pages by zone of one that is not whole and that the layout names.
     """
 
     def __init__(self, m: Machine, number: int, nid: int) -> None:
@@ -52,14 +65,34 @@ class Block:
         self.zids: tuple[int, ...] = ()
         self.pages = 0
         self.whole = True
+        self.imported: BlockRun | None = None
+        self.parts: dict[int, int] = {}
 
     def __repr__(self) -> str:
         return f"<Block {self.number} {self.state}>"
 
     @property
     def start_pfn(self) -> int:
-        """Its first page."""
-        return self.number * self._m.layout.block_pages
+        """Its first page.
+
+        Raises:
+            VmError: ENOMEM, it has no place in the model.
+        """
+        pfn = self._m.layout.addresses.pfn(self.number)
+        if pfn is None:
+            what = f"memory{self.number}: the model has no room for it"
+            raise VmError(errno.ENOMEM, what)
+        return pfn
+
+    @property
+    def removable(self) -> bool:
+        """As ``removable`` shows it.
+
+        1 for every block since Linux 5.8; before, whether its node says so.
+        """
+        if self.imported is not None and self.imported.removable is not None:
+            return self.imported.removable
+        return self._m.rules.modern or self._m.nodes[self.nid].removable
 
     @property
     def online(self) -> bool:
@@ -88,21 +121,36 @@ class Blocks:
         self._m = m
         self._spans: list[Span] = []
         self._blocks: dict[int, Block] = {}
+        # Nodes that are not as the layout says any more.
+        self._changed: set[int] = set()
 
-    def plug(self, nid: int, extents: list[Extent]) -> None:
+    def plug(self, spec: NodeSpec, extents: list[Extent]) -> None:
         """The blocks of a node come, online in the zones of `extents`."""
-        size = self._m.layout.block_pages
-        first = min(extent.start_pfn for extent in extents)
-        end = max(extent.start_pfn + extent.present for extent in extents)
-        span = Span(first // size, (end - 1) // size, nid, tuple(extents))
-        self._spans.append(span)
-        self._spans.sort()
+        if spec.runs:
+            self._add(Span(run.first, run.last, spec.nid, (), run) for run in spec.runs)
+        elif extents:
+            number = self._m.layout.addresses.number
+            first = min(extent.start_pfn for extent in extents)
+            end = max(extent.start_pfn + extent.present for extent in extents)
+            span = Span(number(first), number(end - 1), spec.nid, tuple(extents))
+            self._add([span])
 
     def plug_empty(self, node: Node) -> None:
         """A node comes of which no block is there yet."""
-        first, last = self._bounds(node)
-        self._spans.append(Span(first, last, node.nid, ()))
-        self._spans.sort()
+        spec = node.spec
+        if spec.runs:
+            self._add(Span(run.first, run.last, spec.nid, ()) for run in spec.runs)
+        else:
+            first, last = self._bounds(node)
+            self._add([Span(first, last, node.nid, ())])
+
+    def _add(self, spans: Iterable[Span]) -> None:
+        self._spans = sorted([*self._spans, *spans], key=lambda span: span[:3])
+
+    def changed(self, block: Block) -> None:
+        """A block is not as the layout says any more."""
+        block.imported = None
+        self._changed.add(block.nid)
 
     def found(self, number: int, nid: int) -> Block:
         """A block comes, offline."""
@@ -114,21 +162,24 @@ class Blocks:
     def slot_of(self, number: int) -> Node | None:
         """The node slot that has memory for all of a block, if one has."""
         for node in self._m.nodes.values():
-            first, last = self._bounds(node)
-            if first <= number <= last:
+            runs = node.spec.runs or (self._bounds(node),)
+            if any(run[0] <= number <= run[1] for run in runs):
                 return node
         return None
 
     def _bounds(self, node: Node) -> tuple[int, int]:
         # The first and the last block that lie in a slot whole.
-        size = self._m.layout.block_pages
-        end = node.spec.end_pfn - node.spec.mem_map
-        return -(-node.spec.start_pfn // size), end // size - 1
+        size, spec = self._m.layout.block_pages, node.spec
+        if not spec.pages:
+            return 0, -1
+        start = self._m.layout.addresses.phys(spec.start_pfn)
+        return -(-start // size), (start + spec.pages - spec.mem_map) // size - 1
 
     def unplug(self, nid: int) -> None:
         """The blocks of a node go."""
         self._spans = [span for span in self._spans if span.nid != nid]
         self._blocks = {n: b for n, b in self._blocks.items() if b.nid != nid}
+        self._changed.discard(nid)
 
     def get(self, number: int) -> Block | None:
         """A block by its number, None if there is none."""
@@ -139,7 +190,7 @@ class Blocks:
         if span is None:
             return None
         block = self._made(number, span)
-        if block.zids:
+        if block.zids or span.run is not None:
             self._blocks[number] = block
             return block
         return None
@@ -178,11 +229,20 @@ class Blocks:
 
         Source: drivers/base/memory.c valid_zones_show(), Linux 6.1.
         """
+        said = self._said(block)
+        if said:
+            return said
         if block.online:
             return [block.zones[0].name if block.whole else NO_ZONE]
         kinds = [self.home(block, way) for way in HOMES]
         names = [self._m.rules.zone_types[kind] for kind in kinds if kind is not None]
         return list(dict.fromkeys(names))
+
+    def _said(self, block: Block) -> list[str]:
+        """valid_zones of the layout, as long as it is true; else nothing."""
+        if block.imported is None or (not block.online and block.nid in self._changed):
+            return []
+        return block.imported.zones.split()
 
     def home(self, block: Block, way: str) -> int | None:
         """The zone type that an offline block goes to; None: there is no such zone.
@@ -198,6 +258,9 @@ class Blocks:
         movable = len(rules.zone_types) - 1 if rules.kernel_anywhere else None
         if way == "online_movable":
             return movable
+        said = self._said(block)
+        if way == "online" and said and said[0] in rules.zone_types:
+            return rules.zone_types.index(said[0])
         kernel = self._kernel_home(block)
         if way == "online" and movable is not None and self._amid(block, movable):
             return kernel if self._amid(block, kernel) else movable
@@ -211,15 +274,19 @@ class Blocks:
         # Before there was a choice: by where it lies.
         lowmem = layout.max_pfn if layout.lowmem is None else layout.lowmem
         ends = rules.zone_bounds(lowmem)
-        return next(kind for kind, end in enumerate(ends) if block.start_pfn < end)
+        start = block.number * layout.block_pages
+        return next(kind for kind, end in enumerate(ends) if start < end)
 
     def _amid(self, block: Block, kind: int) -> bool:
         """Whether the block lies in the span of its node's zone of a type."""
-        end = block.start_pfn + self._m.layout.block_pages
+        start = self._m.layout.addresses.pfn(block.number)
+        if start is None:
+            return False
+        end = start + self._m.layout.block_pages
         return any(
             zone.type == kind
             and zone.start_pfn < end
-            and block.start_pfn < zone.start_pfn + zone.spanned
+            and start < zone.start_pfn + zone.spanned
             for zone in self._m.nodes[block.nid].zones
         )
 
@@ -236,12 +303,28 @@ class Blocks:
         """A block as its node was plugged."""
         block = Block(self._m, number, span.nid)
         size = self._m.layout.block_pages
-        start, end = number * size, (number + 1) * size
-        pages = self._cut(start, end)
+        if span.run is not None:
+            self._as_said(block, span.run)
+            return block
+        start = self._m.layout.addresses.pfn(number) or 0
+        pages = self._cut(start, start + size)
         block.zids = tuple(pages)
         block.pages = sum(pages.values())
         block.whole = len(pages) == 1 and block.pages == size
         return block
+
+    def _as_said(self, block: Block, run: BlockRun) -> None:
+        m = self._m
+        block.imported = run
+        block.pages = run.pages(m.layout.block_pages) // run.nr
+        if not run.online:
+            return
+        spec = m.nodes[block.nid].spec
+        for kind, pages in kinds_of_run(run, spec, m.layout, m.rules):
+            block.parts[m.rules.zid(block.nid, kind)] = pages // run.nr
+        block.zids = tuple(sorted(block.parts))
+        full = block.pages == m.layout.block_pages
+        block.whole = len(block.zids) == 1 and full and run.zones != NO_ZONE
 
     def _cut(self, start: int, end: int) -> dict[int, int]:
         """Pages from start to end, as their nodes were plugged, by zone."""
@@ -261,4 +344,6 @@ class Blocks:
             return {}
         if block.whole:
             return {block.zids[0]: block.pages}
+        if block.parts:
+            return block.parts
         return self._cut(block.start_pfn, block.start_pfn + self._m.layout.block_pages)

@@ -16,6 +16,9 @@ PAGE_SIZE: Final = 4096
 MAX_PAGES: Final = 1 << 28  # a page table entry has 28 bits of pfn
 MAX_ORDER_PAGES: Final = 1024  # a zone starts at a block of the highest order
 MIN_BLOCK_PAGES: Final = 2048  # the core knows zones by ranges of 2048 pages
+MAX_ADDRESS: Final = 1 << 40  # pages of physical addresses
+MAX_NODES: Final = 256  # numbers of nodes are below
+MAX_CPUS: Final = 1024
 UNITS: Final = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
@@ -82,8 +85,10 @@ def parse_size(text: str | int) -> int | None:
     return int(number) << UNITS[unit]
 
 
-def as_pages(unit: int = 1, low: int = 0) -> Callable[[Value], int]:
-    """A size, in pages; a multiple of `unit` pages, at least `low`."""
+def as_pages(
+    unit: int = 1, low: int = 0, high: int = MAX_PAGES
+) -> Callable[[Value], int]:
+    """A size, in pages; a multiple of `unit` pages, low <= size <= high."""
 
     def read(value: Value) -> int:
         given = value.value
@@ -93,8 +98,8 @@ def as_pages(unit: int = 1, low: int = 0) -> Callable[[Value], int]:
         pages, rest = divmod(size, PAGE_SIZE)
         if rest or pages % unit:
             raise value.wrong(f"{given} is no multiple of {unit * 4} KiB")
-        if not low <= pages <= MAX_PAGES:
-            raise value.wrong(f"{given} is not between {low} and {MAX_PAGES} pages")
+        if not low <= pages <= high:
+            raise value.wrong(f"{given} is not between {low} and {high} pages")
         return pages
 
     return read
@@ -109,6 +114,21 @@ def as_list(of: Callable[[Value], Any]) -> Callable[[Value], tuple[Any, ...]]:
         return tuple(of(value._replace(value=one)) for one in value.value)
 
     return read
+
+
+def as_cpus(value: Value) -> tuple[int, ...]:
+    """CPUs: a list of numbers, or as the kernel lists them, "0-3,8"."""
+    one = as_number(0, MAX_CPUS - 1)
+    if not isinstance(value.value, str):
+        return as_list(one)(value)
+    cpus: list[int] = []
+    for part in filter(None, value.value.split(",")):
+        low, _, high = part.partition("-")
+        if not (low.isdecimal() and (high or low).isdecimal()):
+            raise value.wrong(f"a list like 0-3,8, not {value.value!r}")
+        first, last = (one(value._replace(value=int(n))) for n in (low, high or low))
+        cpus += range(first, last + 1)
+    return tuple(cpus)
 
 
 def as_zone(value: Value) -> ZoneSpec:

@@ -161,8 +161,8 @@ class Machine:
         rules = self.rules
         return {
             "max_pfn": self.layout.max_pfn,
-            "nr_zones": len(self.layout.nodes) * rules.zone_stride,
-            "nr_nodes": len(self.layout.nodes),
+            "nr_zones": self.layout.node_slots * rules.zone_stride,
+            "nr_nodes": self.layout.node_slots,
             "nr_cpus": self.layout.cpus,
             "swap_pages": 0,
             "batch": batch,
@@ -216,7 +216,7 @@ class Machine:
             self.set_device(name)
         zones.boot(self)
         for node in self.nodes.values():
-            if node.plugged:
+            if node.zones:
                 hotplug.start_kswapd(self, node)
         self.writeback.start()
         # The jobs get to where they wait for work.
@@ -491,9 +491,10 @@ class Machine:
     def kick_kswapds(self) -> None:
         """Wake the kswapd of every node that an allocation found low."""
         mask = self.core.wakeups()
-        nid = 0
-        while mask:
-            if mask & 1:
+        if not mask:
+            return
+        for nid in self.nodes:
+            # Nodes whose numbers differ by 64 share a bit; one that is not low
+            # goes to sleep again.
+            if mask >> (nid & 63) & 1:
                 self.sched.wake(("kswapd", nid))
-            mask >>= 1
-            nid += 1

@@ -19,11 +19,12 @@ from memfs.vm import _ffi, hotplug, zones
 from memfs.vm._ffi import Migrate, check
 from memfs.vm.alloc import kernel_pages
 from memfs.vm.blocks import ONLINE, Block
+from memfs.vm.carving import Extent
 from memfs.vm.errors import VmError
 from memfs.vm.reclaim import try_to_free_pages
 from memfs.vm.ruleviews import CLASS_HOTREMOVABLE
 from memfs.vm.sched import MORE, NS_PER_MS, Io, Op, Park, Until
-from memfs.vm.zones import Extent, Zone
+from memfs.vm.zones import Zone
 
 if TYPE_CHECKING:
     from memfs.vm.machine import Machine
@@ -228,6 +229,7 @@ def leave(m: Machine, block: Block, zone: Zone) -> None:
         raise VmError(errno.EBUSY, f"memory{block.number}: a page came into use")
     zones.shrink(m, zone, first, nr)
     block.zids = ()
+    m.blocks.changed(block)
     if not zone.present:
         zones.remove_zone(m, zone)
     settle(m, m.nodes[block.nid])
@@ -284,6 +286,7 @@ def join(m: Machine, block: Block, node: Node, kind: int) -> None:
         zone = zones.add_zone(m, node, Extent(zid, kind, first, 0, 0, 0))
     m.core.block_online(zone.zid, first, nr)
     block.pages, block.whole, block.zids = nr, True, (zone.zid,)
+    m.blocks.changed(block)
     zones.grow(m, zone, first, nr)
     settle(m, node)
 

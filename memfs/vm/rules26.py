@@ -36,8 +36,9 @@ def wrapped(
 
     Source: mm/page_alloc.c build_zonelists(), 2.6.0.
     """
-    nr = len(nodes)
-    return [(nid + i) % nr for i in range(nr)]
+    numbers = sorted(node.nid for node in nodes)
+    at = numbers.index(nid)
+    return numbers[at:] + numbers[:at]
 
 
 # The highest zone type of each class; zonelists go down from it.

@@ -9,12 +9,11 @@ build_all_zonelists(), 2.6.0; the prototype of Takahashi, LKML 2004-07-14 [3/16]
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from memfs.vm import _ffi
-from memfs.vm.layout import Layout, NodeSpec
-from memfs.vm.layoutvalues import MAX_ORDER_PAGES
-from memfs.vm.rules import Rules
+from memfs.vm.carving import Extent, carve
+from memfs.vm.layoutspec import NodeSpec
 from memfs.vm.rules61 import protection as protection_of
 from memfs.vm.ruleviews import (
     CLASS_DMA,
@@ -35,17 +34,6 @@ if TYPE_CHECKING:
 
 DEF_PRIORITY = 12
 PCP_MOST = 65535 - 1024  # places of the core's largest ring, less a batch
-
-
-class Extent(NamedTuple):
-    """Where a zone lies; pages. `reserved` is at its end."""
-
-    zid: int
-    type: int
-    start_pfn: int
-    spanned: int
-    present: int
-    reserved: int
 
 
 class Zone:
@@ -143,42 +131,17 @@ class Node:
         return f"node {self.nid}"
 
 
-def carve(spec: NodeSpec, layout: Layout, rules: Rules) -> list[Extent]:
-    """Cut a node into zones, by where the rule says that each type ends."""
-    if spec.zones:
-        return _given(spec, layout, rules)
-    end = spec.end_pfn - spec.mem_map
-    lowmem = layout.lowmem if layout.lowmem is not None else end
-    bounds = (0, *rules.zone_bounds(lowmem))
-    extents = []
-    for kind in range(len(rules.zone_types)):
-        start = max(spec.start_pfn, bounds[kind])
-        pages = min(end, bounds[kind + 1]) - start
-        if pages > 0:
-            zid = rules.zid(spec.nid, kind)
-            extents.append(Extent(zid, kind, start, pages, pages, 0))
-    return extents
-
-
-def _given(spec: NodeSpec, layout: Layout, rules: Rules) -> list[Extent]:
-    # Zones said outright lie one after another, each from a block's start on.
-    extents = []
-    start = spec.start_pfn
-    for zone in spec.zones:
-        kind = rules.zone_types.index(zone.type)
-        zid = rules.zid(spec.nid, kind)
-        reserved = zone.present - zone.managed
-        extents.append(Extent(zid, kind, start, zone.spanned, zone.present, reserved))
-        start += -(-zone.present // MAX_ORDER_PAGES) * MAX_ORDER_PAGES
-    return extents
-
-
 def populate(m: Machine, node: Node) -> None:
     """Bring a node's zones, their gates closed; marks and zonelists follow."""
     extents = carve(node.spec, m.layout, m.rules)
     for extent in extents:
-        add_zone(m, node, extent)
-    m.blocks.plug(node.nid, extents)
+        zone = m.zones.get(extent.zid)
+        if zone is None:
+            add_zone(m, node, extent)
+        else:
+            m.core.block_online(zone.zid, extent.start_pfn, extent.present)
+            grow(m, zone, extent.start_pfn, extent.present)
+    m.blocks.plug(node.spec, extents)
     node.plugged = True
 
 
@@ -413,9 +376,9 @@ def boot(m: Machine) -> None:
         for node in m.nodes.values():
             if cpu in node.cpus:
                 m.core.cpu_node(cpu, node.nid)
-    for a, row in enumerate(m.layout.distances):
-        for b, distance in enumerate(row):
-            m.core.distance(a, b, distance)
+    for a in m.nodes:
+        for b in m.nodes:
+            m.core.distance(a, b, m.layout.distances[a][b])
     plugged = [node for node in m.nodes.values() if node.spec.plugged]
     for node in plugged:
         populate(m, node)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from memfs.files.cpus import node_of_cpu, siblings
+from memfs.files.cpus import core_of, package_of, siblings
 
 if TYPE_CHECKING:
     from memfs.mount import Mount
@@ -28,10 +28,10 @@ def _cpu(mount: Mount, cpu: int) -> str:
         "stepping": 0,
         "cpu MHz": "1000.000",
         "cache size": "0 KB",
-        "physical id": node_of_cpu(mount, cpu),
+        "physical id": package_of(mount, cpu),
         "siblings": len(mates),
-        "core id": mates.index(cpu),
-        "cpu cores": len(mates),
+        "core id": core_of(mount, cpu),
+        "cpu cores": len({core_of(mount, mate) for mate in mates}),
         "apicid": cpu,
         "fpu": "yes",
         "flags": "pae lm" if mount.machine.rules.modern else "pae",

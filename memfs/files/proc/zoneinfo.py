@@ -94,6 +94,7 @@ def _zone(mount: Mount, snapshot: Snapshot, stat: ZoneStat) -> str:
     sums = snapshot.zone_sums[stat.zid]
     zone = machine.zones[stat.zid]
     cpus = machine.layout.cpus
+    start_pfn = machine.layout.addresses.phys(zone.shown_start)
     threshold = stat_threshold(sums.managed, cpus)
     pcp = []
     for count in machine.core.pcp_counts(stat.zid)[:cpus]:
@@ -114,5 +115,5 @@ def _zone(mount: Mount, snapshot: Snapshot, stat: ZoneStat) -> str:
         )
         + COUNTERS % tuple(values(ZONE_ITEMS, zone_items(sums)))
         + pagesets(cpus) % tuple(pcp)
-        + END % (stat.all_unreclaimable, zone.shown_start)
+        + END % (stat.all_unreclaimable, start_pfn)
     )

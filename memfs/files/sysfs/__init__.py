@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from memfs.files import migration
-from memfs.files.cpus import siblings
+from memfs.files.cpus import core_mates, die_mates, siblings
 from memfs.files.proc import vmstat
 from memfs.files.row import Ids, RenderAt, Row, Target, constant, never
 from memfs.files.sysfs import cpu, debug, memory, node
@@ -204,7 +204,6 @@ MEMORY_ROWS = (
         "",
         "1 or 0",
         render_at=memory.render_removable,
-        version=never,
     ),
     Row(
         f"{MEMORY}/memoryN/phys_index",
@@ -246,15 +245,15 @@ CPU_ROWS = (
     Row(f"{CPU}/kernel_max", 0o444, "", "largest number", cpu.render_kernel_max),
     directory(f"{CPU}/cpuN", "a CPU", cpu.all_cpus),
     Row(f"{CPU}/cpuN/online", 0o444, "", "1", render_at=cpu.render_online),
-    cpu_file("physical_package_id", "its package: the node", cpu.render_package),
+    cpu_file("physical_package_id", "its package", cpu.render_package),
     cpu_file("core_id", "its core in the package", cpu.render_core),
-    cpu_file("die_id", "0", cpu.render_die),
-    cpu_file("core_cpus", "CPUs of its core", cpu.mask(cpu.alone)),
-    cpu_file("core_cpus_list", "CPUs of its core", cpu.numbers(cpu.alone)),
-    cpu_file("thread_siblings", "CPUs of its core", cpu.mask(cpu.alone)),
-    cpu_file("thread_siblings_list", "CPUs of its core", cpu.numbers(cpu.alone)),
-    cpu_file("die_cpus", "CPUs of its die", cpu.mask(siblings)),
-    cpu_file("die_cpus_list", "CPUs of its die", cpu.numbers(siblings)),
+    cpu_file("die_id", "its die in the package", cpu.render_die),
+    cpu_file("core_cpus", "CPUs of its core", cpu.mask(core_mates)),
+    cpu_file("core_cpus_list", "CPUs of its core", cpu.numbers(core_mates)),
+    cpu_file("thread_siblings", "CPUs of its core", cpu.mask(core_mates)),
+    cpu_file("thread_siblings_list", "CPUs of its core", cpu.numbers(core_mates)),
+    cpu_file("die_cpus", "CPUs of its die", cpu.mask(die_mates)),
+    cpu_file("die_cpus_list", "CPUs of its die", cpu.numbers(die_mates)),
     cpu_file("package_cpus", "CPUs of its package", cpu.mask(siblings)),
     cpu_file("package_cpus_list", "CPUs of its package", cpu.numbers(siblings)),
     cpu_file("core_siblings", "CPUs of its package", cpu.mask(siblings)),

@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from memfs.files.cpus import as_list, as_mask, node_of_cpu, siblings
+from memfs.files.cpus import (
+    as_list,
+    as_mask,
+    core_of,
+    die_of,
+    node_of_cpu,
+    package_of,
+)
+from memfs.vm.layoutvalues import MAX_CPUS
 
 if TYPE_CHECKING:
     from memfs.mount import Mount
@@ -33,7 +41,7 @@ def render_none(mount: Mount) -> str:
 
 
 def render_kernel_max(mount: Mount) -> str:
-    return "63\n"
+    return f"{MAX_CPUS - 1}\n"
 
 
 def render_online(mount: Mount, cpu: int) -> str:
@@ -41,15 +49,15 @@ def render_online(mount: Mount, cpu: int) -> str:
 
 
 def render_package(mount: Mount, cpu: int) -> str:
-    return f"{node_of_cpu(mount, cpu)}\n"
+    return f"{package_of(mount, cpu)}\n"
 
 
 def render_core(mount: Mount, cpu: int) -> str:
-    return f"{siblings(mount, cpu).index(cpu)}\n"
+    return f"{core_of(mount, cpu)}\n"
 
 
 def render_die(mount: Mount, cpu: int) -> str:
-    return "0\n"
+    return f"{die_of(mount, cpu)}\n"
 
 
 def mask(
@@ -66,8 +74,3 @@ def numbers(
 ) -> Callable[[Mount, int], str]:
     """The file that lists a set of CPUs."""
     return lambda mount, cpu: as_list(members(mount, cpu)) + "\n"
-
-
-def alone(mount: Mount, cpu: int) -> Collection[int]:
-    """The CPUs of its core: itself."""
-    return (cpu,)

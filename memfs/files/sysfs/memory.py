@@ -59,10 +59,7 @@ def render_online(mount: Mount, number: int) -> str:
 
 
 def render_removable(mount: Mount, number: int) -> str:
-    """1 for every block since Linux 5.8; before, whether its node says so."""
-    block = block_of(mount, number)
-    removable = mount.machine.rules.modern or mount.machine.nodes[block.nid].removable
-    return f"{removable:d}\n"
+    return f"{block_of(mount, number).removable:d}\n"
 
 
 def render_phys_index(mount: Mount, number: int) -> str:
