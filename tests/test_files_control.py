@@ -272,7 +272,7 @@ def test_status_tells_of_the_daemon(mount):
         "clock now=0 mode=wall",
         "host resident=10 dropped=2 spilled=0 returned=3 limit=1000",
         "client mapped=0 revoking=0 revoked=0",
-        "core batch=32 prefetch=1",
+        "core batch=32 prefetch=1 short_way=12",
         "shim missing=lseek",
     ]
 
