@@ -129,6 +129,8 @@ class FakeMachine:
         self.last_ops = deque(maxlen=16)
         self.tasks = FakeTasks()
         self.revoke = SimpleNamespace(outstanding=0, hook=None)
+        self.auto_online = "offline"
+        self.notifier_errors = {}
         self.found = []
         self.done = []
 
@@ -180,6 +182,9 @@ class FakeMachine:
     def compact(self, nid):
         yield MORE
         self.done.append(f"compact {nid}")
+
+    def bump(self):
+        self.version += 1
 
     def probe(self, address):
         yield MORE
