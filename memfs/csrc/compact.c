@@ -74,11 +74,11 @@ static u32 last_free(struct vm *vm, const struct zone *z, struct vm_compact *c,
 	while (c->free_pfn - 1 > c->migrate_pfn) {
 		if (free_in(vm, z, c->free_pfn - 1))
 			return c->free_pfn - 1;
+		c->free_pfn--;
+		c->free_scanned++;
 		if (!*budget)
 			return NONE;
 		--*budget;
-		c->free_pfn--;
-		c->free_scanned++;
 	}
 	return NONE;
 }
@@ -100,7 +100,8 @@ static bool move(struct vm *vm, struct zone *z, u32 old, u32 new)
 	vm_buddy_take(vm, z, new);
 	copied = vm_move_page(vm, z, z, old, new);
 	take_place(vm, old, new);
-	vm->stamps[old] = POISON;
+	if (vm->pages[old].flags & PG_ANON)
+		vm->stamps[old] = POISON;
 	frame_freed(vm, old);
 	vm->pages[old] = (struct page){ 0 };
 	vm_buddy_free(vm, z, old, 0);

@@ -81,7 +81,8 @@ static void prefetch_behind(struct vm *vm, const u32 *slot, u32 nr)
 
 		if (slot[i] == NONE)
 			continue;
-		prefetchw(&vm->stamps[slot[i]]);
+		if (p->flags & PG_ANON)
+			prefetchw(&vm->stamps[slot[i]]);
 		if (p->flags & RMAP_SINGLE)
 			prefetchw(&vm->ptes[p->rmap]);
 		if (p->flags & PG_CACHED)
@@ -294,12 +295,13 @@ static enum vm_reason prepare(const struct run *r, u32 pfn, u32 held)
 
 /*
  * Whether anybody has a use for it. A page that was held when its last user went may
- * be in the swap cache still, for a slot that nobody wants.
+ * be in the swap cache still, for a slot that nobody wants; in transfer, it has to
+ * be there until the end.
  */
 static bool wanted(const struct vm *vm, const struct page *p)
 {
 	if (p->flags & PG_SWAPCACHE && !page_mapped(p))
-		return vm->swap.map[p->index] != 0;
+		return vm->swap.map[p->index] || p->flags & (PG_LOCKED | PG_WRITEBACK);
 	return page_cached(p) || page_mapped(p);
 }
 

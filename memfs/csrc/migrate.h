@@ -76,7 +76,6 @@ static inline bool vm_move_page(struct vm *vm, struct zone *from, struct zone *t
 
 	vm_move_counts(from, to, flags);
 	*n = (struct page){ flags & ~own, 0, p->rmap, p->index };
-	vm->stamps[new] = vm->stamps[old];
 	if (flags & PG_CACHED)
 		*vm_slot(vm, p->index) = new + 1;
 	else if (flags & PG_SWAPCACHE)
@@ -85,7 +84,10 @@ static inline bool vm_move_page(struct vm *vm, struct zone *from, struct zone *t
 		vm_rmap_move(vm, n, new);
 	else if (flags & RMAP_SINGLE)
 		vm->ptes[p->rmap] = (vm->ptes[p->rmap] & ~PTE_PFN) | new;
-	return !(flags & PG_ANON) && vm_frame_move(vm, old, new);
+	if (!(flags & PG_ANON))
+		return vm_frame_move(vm, old, new);
+	vm->stamps[new] = vm->stamps[old];
+	return false;
 }
 
 #endif

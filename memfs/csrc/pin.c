@@ -74,7 +74,10 @@ static int pinned(struct vm *vm, u32 pfn, u32 holder, u32 *pin)
 	return *pin == VM_NO_ID ? -ENOMEM : VM_DONE;
 }
 
-/* Of a file's page: VM_READ or VM_WAIT when it is not there yet, -ENOENT a hole. */
+/*
+ * Of a file's page: VM_READ or VM_WAIT when it is not there yet, -ENOENT a hole,
+ * -EFAULT behind the end.
+ */
 int vm_pin_file(struct vm *vm, uint32_t mapping, uint32_t index, uint32_t holder,
 		uint32_t *pin)
 {
@@ -83,6 +86,8 @@ int vm_pin_file(struct vm *vm, uint32_t mapping, uint32_t index, uint32_t holder
 
 	if (mapping >= vm->nr_mappings || !vm->mappings[mapping].used)
 		return -EINVAL;
+	if ((u64)index << PAGE_SHIFT >= vm->mappings[mapping].size)
+		return -EFAULT;
 	rc = vm_find_page(vm, &vm->mappings[mapping], index, &pfn);
 	if (rc)
 		return rc;

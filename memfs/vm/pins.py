@@ -92,7 +92,7 @@ class Pins:
         """Pin `nr` pages of a file from page `first` on; they are read in first.
 
         Raises:
-            VmError: ENOENT a hole of a tmpfs, EIO, ENOMEM.
+            VmError: ENOENT a hole of a tmpfs, EFAULT behind the end, EIO, ENOMEM.
         """
         yield from file.read(first << 12, nr << 12, self.m.read_ahead())
         core = self.m.core

@@ -18,9 +18,9 @@ struct bench {
 	struct vm_reclaim rc;
 };
 
-static inline void bench_init(struct bench *b, u32 swap_pages)
+static inline void bench_init_in(struct bench *b, u32 swap_pages, u32 max_pfn)
 {
-	struct vm_config conf = small_config(4096);
+	struct vm_config conf = small_config(max_pfn);
 
 	conf.swap_pages = swap_pages;
 	*b = (struct bench){ .vm = make_vm(&conf), .pfn = NONE };
@@ -34,6 +34,11 @@ static inline void bench_init(struct bench *b, u32 swap_pages)
 	b->rc = (struct vm_reclaim){
 		.zid = 1, .may_fs = 1, .may_io = 1, .nr_pages = 32, .max_scan = 1
 	};
+}
+
+static inline void bench_init(struct bench *b, u32 swap_pages)
+{
+	bench_init_in(b, swap_pages, 4096);
 }
 
 static inline struct page *page_of(struct bench *b) { return &b->vm->pages[b->pfn]; }

@@ -23,7 +23,9 @@ struct storm {
 	struct task task[MAX_TASKS];
 	u32 kernel[32]; /* order-1 blocks, or NONE */
 	FILE *spill;
-	struct vm_reclaim rc; /* a run that goes on between other things */
+	struct vm_reclaim rc;
+	struct vm_migrate mig;
+	u32 pin[20]; /* a run that goes on between other things */
 	u32 gate_open;
 };
 
@@ -125,14 +127,13 @@ static inline void do_write(struct storm *st)
 
 static inline void do_truncate(struct storm *st)
 {
-	u32 f = pick(st, NR_FILES), bytes = pick(st, MAX_BYTES);
+	u32 f = pick(st, NR_FILES), bytes = pick(st, MAX_BYTES), more = pick(st, 20000);
 	struct mapping *m = &st->sc.vm->mappings[st->sc.file[f]];
 	int rc;
 
 	if (pick(st, 3))
-		bytes = pick(st, 2) ?
-				st->size[f] - pick(st, st->size[f] + 1) / 8 :
-				min_t(u32, st->size[f] + pick(st, 20000), MAX_BYTES);
+		bytes = pick(st, 2) ? st->size[f] - pick(st, st->size[f] + 1) / 8 :
+				      min_t(u32, st->size[f] + more, MAX_BYTES);
 	do
 		rc = vm_file_truncate(st->sc.vm, st->sc.file[f], bytes, 100);
 	while (rc == VM_MORE || (rc && (help(st, rc) || m->size == bytes)));

@@ -32,11 +32,18 @@ static void zonelists(struct storm *st)
 							(const u32[]){ 1 }));
 }
 
+/* What a reclaim and a migration have on hold goes back. */
+static void let_go(struct storm *st)
+{
+	vm_reclaim_cancel(st->sc.vm, &st->rc);
+	vm_migrate_putback(st->sc.vm, &st->mig);
+}
+
 static void do_gate(struct storm *st)
 {
 	struct vm *vm = st->sc.vm;
 
-	vm_reclaim_cancel(vm, &st->rc);
+	let_go(st);
 	st->gate_open = !st->gate_open;
 	zonelists(st);
 	CHECK_EQ(0, vm_zone_marks(vm, 5, 40, 80, st->gate_open ? 120 : 4096));
@@ -55,7 +62,7 @@ static void do_purge(struct storm *st)
 
 	if (st->gate_open)
 		return;
-	vm_reclaim_cancel(vm, &st->rc);
+	let_go(st);
 	for (i = 0; i < 30 && item(vm, 5, NR_FREE) < 4096; i++) {
 		vm_drain_pagevecs(vm);
 		vm_drain_pcp(vm, 5);
@@ -88,6 +95,63 @@ static void do_slow_reclaim(struct storm *st)
 	vm_shrink(st->sc.vm, rc, 1 + pick(st, 60));
 	if (!pick(st, 6))
 		vm_reclaim_cancel(st->sc.vm, rc);
+}
+
+/* Pages move from one zone to the other; some are held until later. */
+static void do_migrate(struct storm *st)
+{
+	struct vm_migrate *mig = &st->mig;
+	struct vm *vm = st->sc.vm;
+	int left;
+
+	if (!mig->nr_hold) {
+		u32 from = st->gate_open && pick(st, 2) ? 1 : 5;
+
+		*mig = (struct vm_migrate){ .zid = from, .nr_targets = 1 };
+		mig->flags = pick(st, 2) ? 0 : pick(st, VM_MIG_FORCE);
+		mig->target[0] = from == 1 ? 5 : 1;
+		vm_drain_pagevecs(vm);
+		if (mig->flags & VM_MIG_NOWAIT) {
+			left = vm_migrate_sweep(vm, mig);
+			CHECK(left >= 0);
+		}
+	}
+	switch (pick(st, 4)) {
+	case 0:
+		vm_migrate_retry(vm, mig);
+		break;
+	case 1:
+		vm_migrate_putback(vm, mig);
+		break;
+	default:
+		vm_migrate(vm, mig, 1 + pick(st, 300));
+	}
+	CHECK_EQ(mig->attempted, mig->moved + mig->gone + mig->failed + mig->nr_hold);
+}
+
+static void do_compact(struct storm *st)
+{
+	struct vm_compact c = { .zid = pick(st, 2) ? 1 : 5,
+				.order = pick(st, VM_MAX_ORDER + 1) };
+	u32 steps = pick(st, 30);
+
+	vm_drain_pcp(st->sc.vm, c.zid);
+	while (steps-- && vm_compact(st->sc.vm, &c, 1 + pick(st, 300)) == VM_MORE)
+		;
+}
+
+/* Somebody holds a page for a while. */
+static void do_pin(struct storm *st)
+{
+	u32 *pin = &st->pin[pick(st, ARRAY_SIZE(st->pin))];
+	u32 f = pick(st, NR_FILES), index = pick(st, FILE_PAGES);
+
+	if (*pin != NONE) {
+		CHECK_EQ(0, vm_unpin(st->sc.vm, *pin));
+		*pin = NONE;
+	} else if (vm_pin_file(st->sc.vm, st->sc.file[f], index, 1, pin)) {
+		*pin = NONE;
+	}
 }
 
 static void do_trouble(struct storm *st)
@@ -127,7 +191,8 @@ static void one_thing(struct storm *st)
 		check_read,   check_read, do_write,   do_write,	       do_write,
 		do_truncate,  do_touch,	  do_touch,   do_touch,	       do_touch,
 		do_writeback, do_kernel,  do_trouble, do_slow_reclaim, do_slow_reclaim,
-		wait_one,     do_punch,	  do_flush,   do_transfer,
+		wait_one,     do_punch,	  do_flush,   do_transfer,     do_migrate,
+		do_migrate,   do_migrate, do_pin,
 	};
 	u32 what = pick(st, 100);
 
@@ -137,6 +202,8 @@ static void one_thing(struct storm *st)
 		do_gate(st);
 	else if (what < 96)
 		do_purge(st);
+	else if (what < 97)
+		do_compact(st);
 	else if (what < 98)
 		vm_host_trim(st->sc.vm, 500);
 	else
@@ -151,6 +218,7 @@ static void storm_init(struct storm *st, u64 seed)
 
 	memset(st, 0, sizeof(*st));
 	memset(st->kernel, 0xff, sizeof(st->kernel));
+	memset(st->pin, 0xff, sizeof(st->pin));
 	conf.nr_cpus = 2;
 	conf.swap_pages = 6000;
 	conf.paranoid = 0;
@@ -178,7 +246,7 @@ static void calm_down(struct storm *st)
 	for (u32 dev = 0; dev < VM_NR_DEVS; dev++)
 		for (u32 write = 0; write < 2; write++)
 			vm_dev_fault(vm, dev, write, 0);
-	vm_reclaim_cancel(vm, &st->rc);
+	let_go(st);
 	scene_idle(&st->sc);
 }
 
@@ -189,6 +257,9 @@ static void storm_exit(struct storm *st)
 	u32 i;
 
 	calm_down(st);
+	for (i = 0; i < ARRAY_SIZE(st->pin); i++)
+		if (st->pin[i] != NONE)
+			CHECK_EQ(0, vm_unpin(vm, st->pin[i]));
 	for (i = 0; i < MAX_TASKS; i++)
 		task_end(st, &st->task[i]);
 	for (i = 0; i < NR_FILES; i++) {
