@@ -32,8 +32,9 @@ RANKS = (
         "memfs.shim",
         "memfs.lanes",
     ),
-    ("memfs.request", "memfs.volume"),
+    ("memfs.request", "memfs.volume", "memfs.machines"),
     ("memfs.tree", "memfs.inodes", "memfs.client"),
+    ("memfs.export",),
     (
         "memfs.commands",
         "memfs.files",
@@ -64,6 +65,7 @@ NEVER = {
     "memfs.request": {"memfs.vm"},
     "memfs.volume": {"memfs.vm"},
     "memfs.tree": {"memfs.vm"},
+    "memfs.export": {"memfs.vm"},
     "memfs.files": {"memfs.fuse", "memfs.background", "memfs.daemon"},
     "memfs.commands": {"memfs.fuse", "memfs.background", "memfs.daemon"},
     "memfs.client": {"memfs.vm"},

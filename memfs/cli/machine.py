@@ -20,13 +20,35 @@ Examples:
   memfs machine show 2004                  its nodes and zones
   memfs machine show --file 2004 > my.toml     a file to start from
   memfs machine show my.toml               checks it: a mistake names line and key
+  memfs machine import /srv/snapshot > my.toml     a copy of another machine's sys/
   memfs mount --machine my.toml mountpoint
+"""
+
+IMPORT_EXAMPLES = """\
+\b
+Examples:
+  memfs machine import / > here.toml                   this computer
+  cp -a mountpoint/sys copy/ && memfs machine import copy
+  memfs machine import 'pack:2 [numa(memory=64GB)] core:4 pu:2'
+  memfs machine import '-m 4G -smp 4 -numa node,cpus=0-1 -numa node,cpus=2-3'
+
+\b
+SOURCE is one of
+  a directory that contains sys/, as lsmem -s takes it; if it contains proc/ too,
+    figures of zones and swap come from there;
+  hwloc's synthetic form, as lstopo -i takes it;
+  QEMU's arguments: -m, -machine, -smp, -numa, -object and -device, in one word or
+    in several.
+
+\b
+What cannot be taken over is said in comments of the file. It is checked as `memfs
+machine show` would.
 """
 
 
 @click.group("machine", epilog=EXAMPLES)
 def command() -> None:
-    """List the built-in machines, or show one machine or machine file."""
+    """List the built-in machines, show one or a machine file, or import another."""
 
 
 def load(word: str) -> Layout:
@@ -76,6 +98,49 @@ def summary(name: str, layout: Layout) -> dict[str, Any]:
         "empty_slots": len(layout.nodes) - len(plugged),
         "pages": layout.pages,
     }
+
+
+class ImportCommand(click.Command):
+    """Options before the source are its own; those behind are the source's."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        at = 0
+        while at < len(args) and args[at] in OWN_OPTIONS:
+            at += OWN_OPTIONS[args[at]]
+        if at < len(args) and not args[at].startswith("--"):
+            args = [*args[:at], "--", *args[at:]]
+        return super().parse_args(ctx, args)
+
+
+# Options of the import, and how many words each has.
+OWN_OPTIONS = {"--kernel": 2, "--name": 2, "-h": 1, "--help": 1}
+
+
+@command.command("import", cls=ImportCommand, epilog=IMPORT_EXAMPLES)
+@click.option(
+    "--kernel",
+    metavar="VERSION",
+    help="A column of RULES (default: 6.1; 2.6.7 for a machine with HighMem).",
+)
+@click.option("--name", help="What the machine is called.")
+@click.argument("source", nargs=-1, required=True, metavar="SOURCE")
+def import_command(
+    source: tuple[str, ...], kernel: str | None, name: str | None
+) -> None:
+    """Print a machine file for a machine that something else describes."""
+    import shlex
+
+    from memfs.machines.description import MachineError
+    from memfs.machines.source import import_text
+    from memfs.vm.rules import COLUMNS
+
+    if kernel is not None and kernel not in COLUMNS:
+        raise click.UsageError(f"--kernel: one of {', '.join(COLUMNS)}, not {kernel!r}")
+    text = source[0] if len(source) == 1 else shlex.join(source)
+    try:
+        click.echo(import_text(text, kernel, name), nl=False)
+    except MachineError as error:
+        raise ClientError(str(error)) from None
 
 
 @command.command("show")
