@@ -23,10 +23,11 @@ from memfs.machines.description import (
 from memfs.machines.sysfsfiles import bit_mask, cpu_set, number_of, numbered, text
 from memfs.machines.sysfszones import find_holes, split_blocks, zone_pages
 from memfs.vm.layoutspec import NO_ZONE, BlockRun
-from memfs.vm.rules import RULES
+from memfs.vm.rules import COLUMNS, RULES
 
 SYSTEM: Final = "sys/devices/system"
 STATES: Final = ("online", "offline", "going-offline")
+MAX_SLOTS: Final = 64  # more is what a distribution's kernel could have
 MIN_BLOCK: Final = 8 << 20
 # What shares a core, a die, a package: today's file and the one before it.
 SHARED: Final = {
@@ -58,7 +59,7 @@ def read(root: Path, kernel: str | None = None) -> Description:
     ]
     if not blocks:
         raise MachineError(f"{memory}: there is no memory block")
-    kernel = kernel or kernel_of(blocks)
+    kernel = kernel or kernel_of(root, blocks)
     check_zones(blocks, kernel)
     cpus = cpu_numbers(root, notes)
     nodes = read_nodes(root, blocks, owners, cpus)
@@ -74,6 +75,10 @@ def read(root: Path, kernel: str | None = None) -> Description:
         swap=swap_of(root),
         notes=notes,
     )
+    slots = sorted(set(possible(root)) - {node.number for node in nodes})
+    if slots:
+        what = f"node slots that are empty, of whatever size: {slots}"
+        notes.append(f"Left out: {what}. One is a [[node]] with plugged = false.")
     for key, names in SHARED.items():
         setattr(machine, key, shared(root, names, cpus))
     return machine
@@ -109,8 +114,11 @@ def read_block(directory: Path, number: int, notes: list[str]) -> BlockRun:
     return BlockRun(number, number, state, zones, flag == "1" if flag else None)
 
 
-def kernel_of(blocks: list[BlockRun]) -> str:
-    """High memory there was on 32 bits only."""
+def kernel_of(root: Path, blocks: list[BlockRun]) -> str:
+    """The column that proc/version names; high memory there was on 32 bits only."""
+    words = text(root / "proc/version", missing="").split()
+    if len(words) > 2 and words[2] in COLUMNS:
+        return words[2]
     high = any("HighMem" in block.zones.split() for block in blocks)
     return "2.6.7" if high else "6.1"
 
@@ -171,6 +179,13 @@ def read_nodes(
         mine = node_cpus(directory / f"node{nid}")
         node.cpus = tuple(place[cpu] for cpu in mine if cpu in place)
     return list(nodes.values())
+
+
+def possible(root: Path) -> list[int]:
+    """Numbers that nodes can have, where the machine says so of a few."""
+    path = root / SYSTEM / "node" / "possible"
+    numbers = cpu_set(path, text(path, missing=""))
+    return numbers if len(numbers) <= MAX_SLOTS else []
 
 
 def node_cpus(directory: Path) -> list[int]:
