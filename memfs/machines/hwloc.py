@@ -1,8 +1,9 @@
 """hwloc's synthetic topologies: ``pack:2 [numa(memory=64GB)] core:4 pu:2``.
 
 Each item is a type and how many of it are below each object of the level before; in
-brackets what is attached to each of these: NUMA nodes. The memory of a node without
-``memory=`` is 1 GiB, and a topology without nodes has one.
+brackets what is attached to each of these: NUMA nodes. Without ``memory=`` one that is
+a level has 1 GiB and one that is attached has none; a topology without nodes has one
+of 1 GiB.
 
 Source: hwloc's manual, "Synthetic topologies".
 """
@@ -182,10 +183,10 @@ def attributes(text: str) -> dict[str, str]:
     return found
 
 
-def memory_of(attrs: dict[str, str]) -> int:
+def memory_of(attrs: dict[str, str], default: int) -> int:
     """Bytes of ``memory=``; kB, MB, GB, TB are powers of ten."""
     if "memory" not in attrs:
-        return DEFAULT_MEMORY
+        return default
     found = re.fullmatch(r"([0-9]+)\s*([A-Za-z]*)", attrs["memory"])
     if not found or found[2].lower() not in UNITS:
         raise MachineError(f"memory={attrs['memory']}: a size like 64GB is expected")
@@ -197,7 +198,7 @@ def attach(levels: list[Level], word: str, inner: str) -> None:
     if type_of(word) != "numa":
         raise MachineError(f"[{word}]: only NUMA nodes are attached")
     attrs = attributes(inner)
-    levels[-1].attached.append((memory_of(attrs), attrs.get("indexes", "")))
+    levels[-1].attached.append((memory_of(attrs, 0), attrs.get("indexes", "")))
 
 
 def add_level(levels: list[Level], word: str | None, arity: int, text: str) -> None:
@@ -211,7 +212,15 @@ def add_level(levels: list[Level], word: str | None, arity: int, text: str) -> N
     if kind not in ("", "group") and any(level.type == kind for level in levels):
         raise MachineError(f"{kind} is there twice")
     attrs = attributes(text)
-    levels.append(Level(kind, arity, width, memory_of(attrs), attrs.get("indexes", "")))
+    levels.append(
+        Level(
+            kind,
+            arity,
+            width,
+            memory_of(attrs, DEFAULT_MEMORY),
+            attrs.get("indexes", ""),
+        )
+    )
 
 
 def name_types(levels: list[Level]) -> None:

@@ -28,7 +28,7 @@ def describe(source: str, kernel: str | None = None) -> tuple[Description, str]:
     path = Path(source)
     if QEMU_OPTION.search(source):
         found, title = qemu.read(source), f"From QEMU's arguments: {source}"
-    elif "\0" not in source and len(source) < 4096 and path.is_dir():
+    elif source and "\0" not in source and len(source) < 4096 and path.is_dir():
         return sysfs.read(path, kernel), f"From sys/ of {path.resolve().name or '/'}."
     elif SYNTHETIC.search(source):
         found, title = hwloc.read(source), f"From hwloc's synthetic form: {source}"
