@@ -50,6 +50,8 @@ class Settings:
         clock: "wall" or "manual".
         host_memory: bytes of real memory for the pages of files; None: half of
             what is available.
+        shm_size: of shm/, as ``size=`` of tmpfs: bytes, ``N%`` of the machine's
+            memory, 0 no limit; None: half of it.
         paranoid: validate after every command.
         swap_file: a host file for the swap area; None: memory.
         batch, prefetch: of the core's loops; no effect on what happens.
@@ -59,6 +61,7 @@ class Settings:
     clock: str = "wall"
     seed: int = 0
     host_memory: int | None = None
+    shm_size: str | None = None
     paranoid: bool = False
     swap_file: str | None = None
     batch: int = 32
@@ -304,7 +307,7 @@ def make_mount(asked: Asked) -> Mount:
             "files": files_volume(
                 machine, pump, asked.files, asked.files is not None, lanes
             ),
-            "shm": memory_volume(machine, pump, lanes=lanes),
+            "shm": memory_volume(machine, pump, settings.shm_size, lanes),
         }
     except BaseException:
         machine.close()

@@ -115,6 +115,14 @@ def test_fstab_words_are_sorted():
     assert words.passed == ["nosuid"]
 
 
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("size=64m", "67108864"), ("shm_size=50%", "50%"), ("shm-size=0", "0")],
+)
+def test_the_size_of_shm_is_said_as_tmpfs_has_it(word, said):
+    assert mountopts.parse([word]).own == {"shm_size": said}
+
+
 def test_every_own_word_is_an_option_of_mount(run):
     """-o and the long options know the same settings."""
     text = run("mount", "--help").output
@@ -123,7 +131,11 @@ def test_every_own_word_is_an_option_of_mount(run):
 
 
 @pytest.mark.parametrize(
-    "word", ["nosuch", "seed=x", "clock=lunar", "host_memory=0", "files="]
+    "word",
+    [
+        *("nosuch", "seed=x", "clock=lunar", "host_memory=0", "files="),
+        *("size=", "size=-1", "size=x", "size=1%2", "shm_size=%"),
+    ],
 )
 def test_bad_mount_word_is_refused_by_name(run, word):
     """A word that nobody knows or a bad value: status 2, and the word."""

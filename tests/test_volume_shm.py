@@ -11,7 +11,7 @@ from test_volume_common import refuses
 from volumedriver import ME, Driver
 
 from memfs.files.paged.extents import Extents
-from memfs.files.shmfs import shm_volume
+from memfs.files.shmfs import limit, shm_volume
 
 PAGE = 4096
 
@@ -19,7 +19,9 @@ PAGE = 4096
 @pytest.fixture
 def vol():
     """Ten pages, fifty inodes."""
-    return Driver(shm_volume(FakeCache(), FakePump(), ram_pages=100, size=10 * PAGE))
+    return Driver(
+        shm_volume(FakeCache(), FakePump(), ram_pages=100, size=str(10 * PAGE))
+    )
 
 
 def free(vol):
@@ -30,6 +32,26 @@ def test_the_default_size_is_half_of_the_memory():
     vol = Driver(shm_volume(FakeCache(), FakePump(), ram_pages=100))
 
     assert vol.run(vol.volume.statfs()).blocks == 50
+
+
+@pytest.mark.parametrize(
+    ("size", "pages"),
+    [("1", 1), ("4096", 1), ("4097", 2), ("50%", 500), ("150%", 1500), ("1%", 10)],
+)
+def test_size_is_as_tmpfs_has_it(size, pages):
+    """Bytes, rounded up to pages, or a share of the memory, which may be all of it."""
+    assert limit(size, 1000) == pages
+    vol = Driver(shm_volume(FakeCache(), FakePump(), ram_pages=1000, size=size))
+    assert vol.run(vol.volume.statfs()).blocks == pages
+
+
+@pytest.mark.parametrize("size", ["0", "0%"])
+def test_size_0_is_no_limit(size):
+    """statfs shows no blocks then, and df leaves it out."""
+    vol = Driver(shm_volume(FakeCache(), FakePump(), ram_pages=10, size=size))
+    vol.put("f", bytes(20 * PAGE))
+    st = vol.run(vol.volume.statfs())
+    assert (st.blocks, st.bfree, st.bavail) == (0, 0, 0)
 
 
 def test_root_is_for_everybody(vol):

@@ -171,7 +171,7 @@ async def test_files(machine, tmp_path, seed):
 @pytest.mark.parametrize("seed", range(4))
 async def test_shm(machine, seed):
     pump = Pump(machine.sched, manual=True)
-    volume = memory_volume(machine, pump, size=6 << 20)
+    volume = memory_volume(machine, pump, size=str(6 << 20))
     left = await live(machine, volume, pump, seed)
 
     assert len(volume.handles) == 0

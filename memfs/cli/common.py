@@ -18,6 +18,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 UNITS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 SIZE_RE = re.compile(r"(\d+)([kmgt]?)(?:i?b)?", re.IGNORECASE)
+SHARE_RE = re.compile(r"\d{1,9}%")
 ZONE_RE = re.compile(r"(?:\w+\[)?(0[xX][0-9a-fA-F]+|\d+)\]?")
 PLAIN_WIDTH = 160
 
@@ -39,6 +40,20 @@ class Size(click.ParamType[int]):
         if size <= 0:
             self.fail(f"{value!r}: a size is more than nothing", param, ctx)
         return size
+
+
+class ShmSize(click.ParamType[str]):
+    """As tmpfs takes ``size=``: bytes, a share of the memory, 0 for no limit."""
+
+    name = "size"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        text = str(value).strip()
+        if not SHARE_RE.fullmatch(text) and text != "0":
+            return str(Size().convert(text, param, ctx))
+        return text
 
 
 class Zone(click.ParamType[int]):

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from memfs.cli import complete, machine, machines, mountopts
-from memfs.cli.common import Size
+from memfs.cli.common import ShmSize, Size
 from memfs.client import ClientError
 
 DEFAULT_MACHINE = "2004"
@@ -27,7 +27,7 @@ Examples:
 
 \b
 The same through mount(8) and /etc/fstab (OPTS: machine=, files=, clock=, seed=,
-host_memory=, paranoid, allow_other, ro, nosuid ...; noauto, nofail, x-systemd.*
+host_memory=, size=, paranoid, allow_other, ro, nosuid ...; noauto, nofail, x-systemd.*
 and the like are swallowed):
   mount -t fuse.memfs 2004 /mnt/m -o allow_other
   memfs 2004 /mnt/m -o rw,allow_other
@@ -61,6 +61,13 @@ and the like are swallowed):
     type=Size(),
     help="Real memory that the pages of files may take (default: half of what is "
     "available).",
+)
+@click.option(
+    "--shm-size",
+    metavar="SIZE|N%",
+    type=ShmSize(),
+    help="What fits into shm/, as size= of tmpfs; 0: no limit (default: half of the "
+    "machine's memory).",
 )
 @click.option(
     "--paranoid", is_flag=True, default=None, help="Check every invariant all the time."

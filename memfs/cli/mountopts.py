@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from memfs.cli.common import Size
+from memfs.cli.common import ShmSize, Size
 
 
 def _flag(value: str) -> bool:
@@ -25,6 +25,13 @@ def _flag(value: str) -> bool:
 def _size(value: str) -> int:
     try:
         return Size().convert(value, None, None)
+    except click.BadParameter as error:
+        raise ValueError(error.message) from None
+
+
+def _shm_size(value: str) -> str:
+    try:
+        return ShmSize().convert(value, None, None)
     except click.BadParameter as error:
         raise ValueError(error.message) from None
 
@@ -53,8 +60,12 @@ OWN: dict[str, Callable[[str], Any]] = {
     "clock": _clock,
     "seed": lambda value: int(value, 0),
     "host_memory": _size,
+    "shm_size": _shm_size,
     "paranoid": _flag,
 }
+
+# What mount(8) of tmpfs calls it.
+ALIASES = {"size": "shm_size"}
 
 # Passed on to libfuse as they are; with a value where they have one.
 PASSED = words_of("""
@@ -90,6 +101,7 @@ def parse(options: Iterable[str]) -> MountWords:
     for word in ",".join(options).split(","):
         name, _, value = word.strip().partition("=")
         key = name.replace("-", "_")
+        key = ALIASES.get(key, key)
         if key in OWN:
             try:
                 words.own[key] = OWN[key](value)

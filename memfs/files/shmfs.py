@@ -30,6 +30,8 @@ from memfs.tree import Caller, StatFs, TreeError
 from memfs.vm.errors import VmError
 
 SEEK_DATA = 3
+# Pages of all files together: more than any can have.
+NO_LIMIT = 1 << 50
 BLOCKS_PER_PAGE = PAGE_SIZE // 512
 # What tmpfs counts for an entry of a directory (mm/shmem.c BOGO_DIRENT_SIZE).
 DIRENT_SIZE = 20
@@ -241,11 +243,11 @@ class ShmStore:
         return
 
     def statfs(self) -> StatFs:
-        free = self.max_pages - self.used_pages
+        # Without a limit tmpfs shows none, and nothing used.
+        pages = self.max_pages if self.max_pages < NO_LIMIT else 0
+        free = pages and pages - self.used_pages
         inodes = self.max_inodes - self.used_inodes
-        return StatFs(
-            PAGE_SIZE, self.max_pages, free, free, self.max_inodes, inodes, inodes
-        )
+        return StatFs(PAGE_SIZE, pages, free, free, self.max_inodes, inodes, inodes)
 
     def close(self, keep: bool) -> None:
         return
@@ -259,16 +261,26 @@ def shm_volume(
     cache: PageCache,
     pump: Pump,
     ram_pages: int,
-    size: int | None = None,
+    size: str | None = None,
     lanes: Lanes | None = None,
 ) -> PagedVolume:
     """The volume of shm/.
 
     Args:
         ram_pages: of the machine; half of them is the default of both limits.
-        size: ``size=`` in bytes, rounded up to pages; None: the default.
+        size: as ``size=`` of tmpfs; None: the default.
         lanes: makes the records of the short way; None: there is none.
     """
     half = ram_pages // 2
-    pages = half if size is None else -(-size // PAGE_SIZE)
+    pages = half if size is None else limit(size, ram_pages)
     return PagedVolume(ShmStore(pages, half), cache, pump, lanes)
+
+
+def limit(size: str, ram_pages: int) -> int:
+    """Pages that ``size=`` allows: bytes, ``N%`` of the memory; 0 is no limit.
+
+    Source: Documentation/filesystems/tmpfs.rst, Linux 6.1.
+    """
+    if size.endswith("%"):
+        return int(size[:-1]) * ram_pages // 100 or NO_LIMIT
+    return -(-int(size) // PAGE_SIZE) or NO_LIMIT

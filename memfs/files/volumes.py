@@ -38,9 +38,9 @@ def files_volume(
 def memory_volume(
     machine: Machine,
     pump: Pump,
-    size: int | None = None,
+    size: str | None = None,
     lanes: Lanes | None = None,
 ) -> PagedVolume:
-    """shm/; *size* in bytes, None: half of the machine's memory."""
+    """shm/; *size* as ``size=`` of tmpfs, None: half of the machine's memory."""
     ram = sum(zone.present for zone in machine.zones.values())
     return shm_volume(MachineCache(machine), pump, ram, size, lanes)
