@@ -124,6 +124,7 @@ class FakeMachine:
         self.disk = SimpleNamespace(**conf, readahead=131072)
         self.swap_disk = SimpleNamespace(**conf, readahead=131072)
         self.ways = Ways()
+        self.hugetlb = SimpleNamespace(there=False)
         self.faults = FakeFaults()
         self.core = SimpleNamespace(lane_ops=lambda: 12)
         self.last_ops = deque(maxlen=16)

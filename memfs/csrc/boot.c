@@ -17,6 +17,7 @@
 #define MAX_MMS (1u << 18)
 #define MAX_PTBS (1u << 22)
 #define MAX_PINS (1u << 20)
+#define MAX_HUGE_AREAS 4096u
 #define MAX_REQS 8192u
 #define HUGE_FROM (1u << 20)
 
@@ -103,6 +104,16 @@ static int boot_tasks(struct vm *vm)
 	return vm->ptbs && vm->ptes && vm->vmas && vm->mms && vm->chains ? 0 : -ENOMEM;
 }
 
+static int boot_huge(struct vm *vm)
+{
+	vm->max_huges = (vm->max_pfn >> 9) + 1;
+	vm->huges = vm_arena(vm, vm->max_huges * sizeof(struct huge));
+	vm->free_huge = NONE;
+	vm->max_huge_areas = MAX_HUGE_AREAS;
+	vm->huge_areas = vm_arena(vm, MAX_HUGE_AREAS * sizeof(struct huge_area));
+	return vm->huges && vm->huge_areas ? 0 : -ENOMEM;
+}
+
 static int boot_pins(struct vm *vm)
 {
 	vm->max_pins = min_t(u32, MAX_PINS, vm->max_pfn);
@@ -171,7 +182,7 @@ struct vm *vm_create(const struct vm_config *conf)
 	vm->spill_fd = -1;
 	vm->swap.fd = -1;
 	if (boot_pages(vm) || boot_lru(vm) || boot_trees(vm) || boot_tasks(vm) ||
-	    boot_pins(vm) || boot_devices(vm) || boot_zones(vm) ||
+	    boot_pins(vm) || boot_huge(vm) || boot_devices(vm) || boot_zones(vm) ||
 	    vm_swap_size(vm, conf->swap_pages, -1)) {
 		vm_destroy(vm);
 		return NULL;
@@ -187,6 +198,14 @@ static void free_vmas(struct vm *vm)
 		free(vm->vmas[i].ptb);
 }
 
+static void free_huge_areas(struct vm *vm)
+{
+	u32 i;
+
+	for (i = 0; vm->huge_areas && i < vm->nr_huge_areas; i++)
+		free(vm->huge_areas[i].huge);
+}
+
 void vm_destroy(struct vm *vm)
 {
 	u32 i;
@@ -194,6 +213,7 @@ void vm_destroy(struct vm *vm)
 	if (!vm)
 		return;
 	free_vmas(vm);
+	free_huge_areas(vm);
 	for (i = 0; vm->zones && i < vm->nr_zones; i++) {
 		free(vm->zones[i].pcp);
 		free(vm->zones[i].rings);

@@ -11,6 +11,8 @@
 
 static enum vm_reason why_stays(const struct page *p)
 {
+	if (page_type(p) == VM_T_HUGE || page_type(p) == VM_T_TAIL)
+		return WHY_NONE;
 	if (p->flags & PG_ISOLATED)
 		return WHY_HELD;
 	return vm_move_blocked(p, (p->flags & PG_PAGEVEC) != 0);

@@ -690,6 +690,11 @@ static void check_page(const struct run *r, u32 pfn)
 	u32 type = page_type(p);
 	enum vm_reason why;
 
+	if (type == VM_T_HUGE || type == VM_T_TAIL) {
+		r->mig->attempted++;
+		r->mig->moved++;
+		return;
+	}
 	if (type != VM_T_USER && type != VM_T_KERNEL && type != VM_T_HWPOISON)
 		return;
 	why = vm_move_blocked(p, (p->flags & PG_PAGEVEC) != 0);

@@ -366,7 +366,7 @@ static u64 hash_class(struct vm *vm, const struct zone *z)
 		const struct page *p = &vm->pages[pfn];
 		u64 h;
 
-		if (page_type(p) != VM_T_USER && page_type(p) != VM_T_KERNEL)
+		if (page_type(p) < VM_T_USER || page_type(p) == VM_T_RESERVED)
 			continue;
 		h = fold((u64)pfn << 32 | p->flags, (u64)p->rmap << 32 | p->index);
 		sum += fold(h, vm->stamps[pfn]);

@@ -39,6 +39,7 @@ static const struct phase phases[] = {
 	{ vm_verify_mm, 16 },
 	{ vm_verify_chains, 1 },
 	{ vm_verify_pins, 1 },
+	{ vm_verify_huge, 1 },
 	{ vm_verify_swap, 1 },
 	{ vm_verify_dev, REQ_PAGES },
 	{ vm_verify_totals, 1 },

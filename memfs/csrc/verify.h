@@ -125,6 +125,7 @@ bool vm_verify_mm(struct vm *vm, struct report *r);
 bool vm_verify_chains(struct vm *vm, struct report *r);
 
 /* verify_io.c */
+bool vm_verify_huge(struct vm *vm, struct report *r);
 bool vm_verify_pins(struct vm *vm, struct report *r);
 bool vm_verify_swap(struct vm *vm, struct report *r);
 bool vm_verify_dev(struct vm *vm, struct report *r);

@@ -39,6 +39,28 @@ static void check_cluster(struct report *r, const struct swap_area *s, u32 slot)
 	t->cluster_used = 0;
 }
 
+/* One huge page: its block names it, and its area has it where it says. */
+bool vm_verify_huge(struct vm *vm, struct report *r)
+{
+	u32 id = r->v->cursor++;
+	const struct huge *h = &vm->huges[id];
+
+	if (id >= vm->nr_huges)
+		return false;
+	if (!h->state)
+		return true;
+	if (h->pfn >= vm->max_pfn ||
+	    vm->pages[h->pfn].flags != (VM_T_HUGE | h->order << EXTRA_SHIFT) ||
+	    vm->pages[h->pfn].index != id)
+		vm_violation(r, "huge page %u: block %u does not name it", id, h->pfn);
+	if (h->area != NONE &&
+	    (h->area >= vm->nr_huge_areas || !vm->huge_areas[h->area].huge ||
+	     h->idx >= vm->huge_areas[h->area].nr ||
+	     vm->huge_areas[h->area].huge[h->idx] != id))
+		vm_violation(r, "huge page %u: area %u does not have it", id, h->area);
+	return true;
+}
+
 /* One pin: its page is somebody's and counts it. */
 bool vm_verify_pins(struct vm *vm, struct report *r)
 {

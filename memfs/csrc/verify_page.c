@@ -283,6 +283,20 @@ static void check_user(struct vm *vm, struct report *r, u32 pfn)
 	t->in_tree += (flags & PG_CACHED) != 0;
 }
 
+/* ---- huge pages ---- */
+
+static void check_huge(struct vm *vm, struct report *r, u32 pfn)
+{
+	const struct page *p = &vm->pages[pfn];
+	u32 head = page_type(p) == VM_T_HUGE ? pfn : p->rmap;
+	const struct page *h = &vm->pages[head];
+
+	if (head >= vm->max_pfn || page_type(h) != VM_T_HUGE ||
+	    pfn - head >= 1u << page_extra(h) || head & ((1u << page_extra(h)) - 1) ||
+	    h->index >= vm->nr_huges)
+		vm_violation(r, "page %u: huge, but its head is %u", pfn, head);
+}
+
 /* ---- the scan ---- */
 
 static void check_page(struct vm *vm, struct report *r, const struct zone *z, u32 pfn)
@@ -310,6 +324,11 @@ static void check_page(struct vm *vm, struct report *r, const struct zone *z, u3
 		break;
 	case VM_T_KERNEL:
 		check_kernel(vm, r, pfn);
+		break;
+	case VM_T_HUGE:
+	case VM_T_TAIL:
+		r->s->tally.item[NR_HUGE]++;
+		check_huge(vm, r, pfn);
 		break;
 	case VM_T_RESERVED:
 		r->s->tally.item[NR_RESERVED]++;

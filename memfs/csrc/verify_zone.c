@@ -51,9 +51,9 @@ static void check_marks(struct report *r, const struct zone *z)
 static void check_places(struct report *r, const struct zone *z)
 {
 	static const u32 places[] = {
-		NR_FREE,     NR_PCP,	   NR_PAGEVEC,	    NR_ACTIVE,
-		NR_INACTIVE, NR_ISOLATED,  NR_KERNEL_OTHER, NR_RADIX,
-		NR_SHMEMDIR, NR_PAGETABLE, NR_RESERVED,	    NR_FREE_ISO,
+		NR_FREE,     NR_PCP,	      NR_PAGEVEC, NR_ACTIVE,   NR_INACTIVE,
+		NR_ISOLATED, NR_KERNEL_OTHER, NR_RADIX,	  NR_SHMEMDIR, NR_PAGETABLE,
+		NR_RESERVED, NR_FREE_ISO,     NR_HUGE,
 	};
 	u32 i, sum = 0;
 

@@ -280,6 +280,20 @@ struct pin {
 	u64 since; /* ns */
 };
 
+/* ---- huge pages ---- */
+struct huge {
+	u32 pfn, order;
+	u32 area, idx; /* who uses it, and where; NONE: nobody */
+	u32 next;      /* list of free records */
+	u32 state;
+};
+
+struct huge_area {
+	u32 nr, order, stamp;
+	u64 vpn;
+	u32 *huge; /* NONE where nothing was touched; NULL: no such area */
+};
+
 /* ---- swap ---- */
 #define SWAP_CLUSTER 256u
 struct swap_area {
@@ -380,6 +394,11 @@ struct vm {
 	u32 max_mms, nr_mms;
 	struct chain *chains;
 	u32 max_chains, nr_chains, free_chain, used_chains;
+
+	struct huge *huges;
+	u32 max_huges, nr_huges, free_huge;
+	struct huge_area *huge_areas;
+	u32 max_huge_areas, nr_huge_areas;
 
 	struct pin *pins;
 	u32 max_pins, nr_pins, free_pin;

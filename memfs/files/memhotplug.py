@@ -15,17 +15,22 @@ from memfs import commands
 if TYPE_CHECKING:
     from memfs.mount import Mount
     from memfs.tree import Caller, Interrupt
-    from memfs.vm import Zone
+    from memfs.vm import Node, Zone
+    from memfs.vm.hugetlb import Hugetlb
 
 
 class Listed(NamedTuple):
-    """A zone as the listing shows it; pages, ``free`` in the buddy lists."""
+    """A zone as the listing shows it; pages, ``free`` in the buddy lists.
+
+    `huge`: huge pages, free and all; None while the machine has none.
+    """
 
     name: str
     zid: int
     free: int
     active: int
     present: int
+    huge: tuple[int, int] | None
 
 
 def render(mount: Mount) -> str:
@@ -36,18 +41,22 @@ def render(mount: Mount) -> str:
     """
     machine = mount.machine
     listing = machine.rules.listing
+    huge = machine.hugetlb if machine.hugetlb.there else None
     return "".join(
-        listing(
-            node.nid, node.enabled, node.removable, [_listed(z) for z in node.zones]
-        )
+        listing(node.nid, node.enabled, node.removable, _rows(node, huge))
         for node in machine.nodes.values()
         if node.plugged
     )
 
 
-def _listed(zone: Zone) -> Listed:
+def _rows(node: Node, huge: Hugetlb | None) -> list[Listed]:
+    return [_listed(zone, huge) for zone in node.zones]
+
+
+def _listed(zone: Zone, huge: Hugetlb | None) -> Listed:
     stat = zone.stat()
-    return Listed(zone.name, zone.zid, stat.free, stat.active, stat.present)
+    pages = None if huge is None else huge.stat(zone)
+    return Listed(zone.name, zone.zid, stat.free, stat.active, stat.present, pages)
 
 
 async def store(

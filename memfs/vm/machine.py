@@ -35,6 +35,7 @@ from memfs.vm.errors import VmError
 from memfs.vm.faults import Faults
 from memfs.vm.filetable import Files
 from memfs.vm.hotplug import InUse, PurgeResult
+from memfs.vm.hugetlb import Hugetlb
 from memfs.vm.keepers import Keeper
 from memfs.vm.klog import KernelLog
 from memfs.vm.layout import Layout
@@ -131,6 +132,7 @@ class Machine:
         self.files = Files(self)
         self.tasks = Tasks(self)
         self.pins = Pins(self)
+        self.hugetlb = Hugetlb(self)
         self.revoke = Revocations(self)
         self.writeback = Writeback(self)
         self.ways = Ways()

@@ -15,8 +15,8 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, NamedTuple
 
-from memfs.vm import _ffi, keepers, zones
-from memfs.vm._ffi import Migrate
+from memfs.vm import _ffi, hugetlb, keepers, zones
+from memfs.vm._ffi import Migrate, ZoneItem
 from memfs.vm.errors import VmError
 from memfs.vm.hotplug import find_same
 from memfs.vm.passes import Held, Pass, check_target, targets_of
@@ -82,6 +82,7 @@ def remap(
         run = Pass(m, zone, to, wait)
         announce(m, zone, to, run.before)
         try:
+            huge = yield from hugetlb.migrate(m, zone, run)
             yield from run.run()
         finally:
             left = settle(m, zone, run)
@@ -101,7 +102,7 @@ def remap(
         walk.slots,
         walk.unmapped,
     )
-    if left and (walk.failed or not zone.gate_open):
+    if left and (walk.failed or huge or not zone.gate_open):
         raise VmError(errno.EBUSY, stayed(zone, result))
     return result
 
@@ -133,6 +134,10 @@ def settle(m: Machine, zone: Zone, run: Pass) -> int:
 def tell_left(m: Machine, zone: Zone) -> Op[dict[str, int]]:
     """Say why pages are left, and who has them. Returns: pages by reason."""
     reasons = (yield from look(m, zone)).reasons
+    huge = zone.stat().item[ZoneItem.NR_HUGE]
+    if huge:
+        # They would move, were there a block for them.
+        reasons["no_target"] = reasons.get("no_target", 0) + huge
     found = yield from keepers.of_zone(m, zone)
     holders = [
         Held(k.pages, k.reason, k.since, k.holder)

@@ -142,6 +142,10 @@ class Pass:
             self.walk.putback()
             self.tell()
 
+    def targets(self) -> tuple[int, ...]:
+        """The zones that pages may move to now, in order."""
+        return targets_of(self.m, self.zone, self.to)
+
     @property
     def lists(self) -> int:
         """Pages on the zone's lists."""
@@ -202,7 +206,7 @@ class Pass:
     def call(self, step: Callable[[], int]) -> int:
         """One call of the core, and what follows each."""
         m = self.m
-        self.walk.aim(targets_of(m, self.zone, self.to))
+        self.walk.aim(self.targets())
         rc = check(step(), f"remap {self.zone.zid}")
         m.revoke.kick()
         m.kick_kswapds()

@@ -177,6 +177,11 @@ RULES: Final[dict[str, Rule]] = {
     "page_cluster": Rule(
         "log2 of the slots that a swap-in reads", _all(3), "mm/swap.c, 2.6.0"
     ),
+    "huge_order": Rule(
+        "order of a huge page: 4 MiB without PAE, 2 MiB with it",
+        _old_new(10, 9),
+        "HPAGE_SHIFT, include/asm-i386/page.h; arch/x86",
+    ),
     "gate_takes": Rule(
         "what a bare number of enable and disable is",
         {"2.6.0": "zone", "2.6.7": "node", "6.1": "node"},
@@ -270,6 +275,7 @@ class Rules:
     dirty_writeback_ms: int = 0
     dirty_expire_ms: int = 0
     page_cluster: int = 0
+    huge_order: int = 0
     gate_takes: str = ""
     listing: Callable[[int, bool, bool, Iterable[Any]], str] = rules26.listing_2004
     shrink_unref: bool = False

@@ -148,17 +148,26 @@ def oom_260(view: OomView) -> bool:
 def listing_2004(nid: int, enabled: bool, removable: bool, zones: Iterable[Any]) -> str:
     """A node's part of the listing of ``memhotplug``.
 
-    `zones` have name, zid, free, active, present; an empty line ends the node.
+    `zones` have name, zid, free, active, present, huge; an empty line ends the node.
 
     Source: Iwamoto, LKML 2004-04-06; va-proc_memhotplug.patch v1.14.
     """
     able = "enabled" if enabled else "disabled"
     head = f"Node {nid} {able} {'' if removable else 'non'}hotremovable\n"
     rows = [
-        f"\t{z.name}[{z.zid}]: free {z.free}, active {z.active}, present {z.present}\n"
+        f"\t{z.name}[{z.zid}]: free {z.free}, active {z.active}, present {z.present}"
+        f"{huge_columns(z.huge)}\n"
         for z in zones
     ]
     return head + "".join(rows) + "\n"
+
+
+def huge_columns(huge: tuple[int, int] | None) -> str:
+    """The end of a zone's line when there are huge pages; None: there are none.
+
+    Source: Takahashi, LKML 2004-04-06, "memory hotplug for hugetlbpages" [0/6].
+    """
+    return "" if huge is None else f" / HugePage free {huge[0]}, total {huge[1]}"
 
 
 def listing_2003(nid: int, enabled: bool, removable: bool, zones: Iterable[Any]) -> str:

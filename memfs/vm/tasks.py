@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from memfs.vm import _ffi
-from memfs.vm._ffi import Touch
+from memfs.vm._ffi import HugeTouch, Touch
 from memfs.vm.alloc import BUDGET, drive
 from memfs.vm.errors import VmError
 from memfs.vm.filereading import pages_of
@@ -44,6 +44,7 @@ class Area(NamedTuple):
     shared: bool
     locked: bool
     ra: ReadAhead
+    huge: int | None = None
 
 
 def area_flags(write: bool, shared: bool = False, lock: bool = False) -> int:
@@ -132,6 +133,38 @@ class Task:
         """
         return self._map(pages_of(nbytes), area_flags(write, lock=lock), None)
 
+    def mmap_huge(self, nr: int, order: int = 0) -> int:
+        """Map `nr` huge pages, which a touch takes from the pool. Returns: the area.
+
+        Touches of the area count huge pages; a child does not inherit it.
+
+        Raises:
+            VmError: ESRCH the task was killed; EINVAL, ENOMEM.
+        """
+        self._check_alive()
+        order = order or self.m.hugetlb.order
+        pages = nr << order
+        if nr < 1 or self._next_vpn + pages > MAX_VPN:
+            raise VmError(errno.EINVAL, f"an area of {nr} huge pages")
+        huge = self.m.core.huge_map(order, nr, self._stamp, self._next_vpn)
+        area = Area(
+            self._next_area,
+            _ffi.NO_ID,
+            self._next_vpn,
+            nr,
+            None,
+            True,
+            True,
+            True,
+            self.m.read_ahead(),
+            huge,
+        )
+        self.areas[area.id] = area
+        self._next_area += 1
+        self._next_vpn += pages + GUARD_PAGES
+        self.m.bump()
+        return area.id
+
     def mmap_file(
         self,
         file: PageFile,
@@ -186,7 +219,8 @@ class Task:
         child = self.m.tasks.create(self.name, pid, self._stamp)
         try:
             for area in list(self.areas.values()):
-                yield from child._inherit(area)
+                if area.huge is None:
+                    yield from child._inherit(area)
         except BaseException:
             child.kill()
             self.m.tasks.forget(child)
@@ -230,6 +264,10 @@ class Task:
 
     def _zap(self, area: Area) -> Op[None]:
         core = self.m.core
+        if area.huge is not None:
+            huge = area.huge
+            yield from drive(self.m, lambda: core.huge_unmap(huge), what="munmap")
+            return
         yield from drive(
             self.m, lambda: core.munmap(area.vma, BUDGET), what="munmap", cpu=self.cpu
         )
@@ -272,7 +310,11 @@ class Task:
             raise VmError(errno.EACCES, f"area {area_id} is read-only")
         flags = _ffi.TOUCH_WRITE if write else 0
         flags |= _ffi.TOUCH_RANDOM if order == "random" else 0
-        walk = Touch(self.m.core, self._mm, area.vma, flags, first, nr)
+        walk: Touch | HugeTouch
+        if area.huge is None:
+            walk = Touch(self.m.core, self._mm, area.vma, flags, first, nr)
+        else:
+            walk = HugeTouch(self.m.core, area.huge, first, nr)
         done = 0
         while passes is None or done < passes:
             self._passes += 1
@@ -282,7 +324,7 @@ class Task:
             self.m.report(passes=done)
         return done * nr
 
-    def _pass(self, walk: Touch, area: Area) -> Op[None]:
+    def _pass(self, walk: Touch | HugeTouch, area: Area) -> Op[None]:
         guard = self._guard(area)
         try:
             yield from drive(
@@ -303,7 +345,7 @@ class Task:
             self.kill()
             guard()
 
-    def _spend(self, walk: Touch) -> Op[None]:
+    def _spend(self, walk: Touch | HugeTouch) -> Op[None]:
         # The time that the touches took; a step is never free, so that a walk
         # without end lets the clock go on.
         cost = walk.take_cost()

@@ -64,6 +64,7 @@ def check_places(m: Machine) -> Iterator[str]:
         ZoneItem.NR_ACTIVE,
         ZoneItem.NR_INACTIVE,
         ZoneItem.NR_ISOLATED,
+        ZoneItem.NR_HUGE,
     )
     for zone in m.zones.values():
         s = zone.stat()

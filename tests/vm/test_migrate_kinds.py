@@ -187,6 +187,25 @@ def mlocked(m, owner):
     return Made(PAGES, look)
 
 
+def huge(order):
+    """Half of them used, half of them free in the pool."""
+
+    def make(m, owner):
+        nr = m.sched.run(m.hugetlb.resize(4, nid=1, order=order))
+        task = m.tasks.create("database", 7)
+        area = task.mmap_huge(2, order)
+        m.sched.run(task.touch(area, passes=1))
+        assert nr == 4
+
+        def look():
+            m.sched.run(task.touch(area, passes=1))
+            return m.hugetlb.stat(order=order) == (0, 2)
+
+        return Made(4 << order, look)
+
+    return make
+
+
 def pinned_for(seconds, who):
     """Held by somebody, who lets go after so long, or never."""
 
@@ -244,6 +263,8 @@ KINDS = (
     Kind("tmpfs, mapped", mapped_tmpfs),
     Kind("mlocked", mlocked),
     Kind("ramdisk", ramdisk),
+    Kind("hugetlb, 2 MiB", huge(9)),
+    Kind("hugetlb, 4 MiB", huge(10)),
     Kind("direct I/O", direct_io, wrote=SIZE // 1024),
     Kind("pinned for 3 s", pinned_for(3, "io_uring of 7")),
     Kind("pinned", pinned_for(0, "io_uring of 7"), "pinned"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from memfs.vm._ffi.core import (
     Core,
 )
+from memfs.vm._ffi.hugetlb import HUGE_ORDERS, HugeMove, HugeTouch
 from memfs.vm._ffi.keepers import KeeperGroup, Keepers
 from memfs.vm._ffi.lib import (
     ALLOC_MEMALLOC,
@@ -92,6 +93,7 @@ __all__ = [
     "DONE",
     "EVENT_NAMES",
     "FAULT_NAMES",
+    "HUGE_ORDERS",
     "KIND_FILE",
     "KIND_RAM",
     "KIND_SHM",
@@ -134,6 +136,8 @@ __all__ = [
     "Core",
     "DevStat",
     "HostStat",
+    "HugeMove",
+    "HugeTouch",
     "Inuse",
     "KeeperGroup",
     "Keepers",

@@ -37,6 +37,7 @@ class ZoneItem(IntEnum):
     NR_RESERVED = lib.NR_RESERVED
     NR_CLIENT = lib.NR_CLIENT
     NR_FREE_ISO = lib.NR_FREE_ISO
+    NR_HUGE = lib.NR_HUGE
 
 
 def c_names(prefix: str, nr: int) -> tuple[str, ...]:
