@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memfs.reports import realmount
 from memfs.reports.child import in_children
@@ -21,6 +21,9 @@ from memfs.reports.results import MAX_PURGES, Effect, Report, Row, compare
 from memfs.reports.rig import CHUNK, Rig
 from memfs.vm.rules import RULES
 from memfs.vm.sched import Until
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 MACHINE = "2003"
 ZID = 5
@@ -258,3 +261,10 @@ def run(tell: Callable[[str], None], mount: bool = True) -> Report:
         tell("cksum on a real mount")
         rows.insert(0, realmount.run(MACHINE, ZID, MANY, MAX_PURGES))
     return Report("2003", f"HighMem[{ZID}]", rows, effects)
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the report."""
+    from memfs.reports.table import print_report
+
+    print_report(report, console)
