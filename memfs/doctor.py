@@ -256,6 +256,15 @@ def probe_asan() -> Finding:
     return Finding(os.path.isabs(path), found)
 
 
+def probe_pcp_libraries() -> Finding:
+    for name in ("libpcp.so.3", "libpcp_pmda.so.3"):
+        try:
+            ctypes.CDLL(name)
+        except OSError:
+            return Finding(False, f"no {name}")
+    return Finding(True, "libpcp.so.3, libpcp_pmda.so.3")
+
+
 def probe_kernel_source() -> Finding:
     there = KERNEL_SOURCE.exists()
     return Finding(there, str(KERNEL_SOURCE) if there else f"no {KERNEL_SOURCE}")
@@ -338,6 +347,12 @@ CHECKS: tuple[Row, ...] = (
     *(command_row(name, name) for name in LIVING),
     command_row("mkfs.btrfs", "btrfs-progs"),
     *(command_row(name, package) for name, package in LOOKING.items()),
+    package_row(
+        "PCP's libraries",
+        "test",
+        probe_pcp_libraries,
+        *("libpcp3", "libpcp-pmda3", "pcp-conf"),
+    ),
     package_row(
         "the kernel's own tests", "test", probe_kernel_source, "linux-source-6.1"
     ),

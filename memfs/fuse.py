@@ -42,6 +42,9 @@ if SHIM.loaded:
 MAX_TASKS = 6000
 MIN_TASKS = MAX_TASKS if SHIM.loaded else 8
 
+# How late whoever waits in poll(2) may hear of a change.
+POLLERS_S = 0.005
+
 # Attr's fields by the names they have on the wire.
 _FIELDS = (
     "st_mode",
@@ -196,6 +199,7 @@ class Session:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             nursery.start_soon(self._poll_callers)
+            nursery.start_soon(self._tell_pollers)
             if SHIM.event_fd >= 0:
                 nursery.start_soon(self._watch_events)
             await pyfuse3.main(min_tasks=MIN_TASKS, max_tasks=MAX_TASKS)
@@ -268,6 +272,17 @@ class Session:
             self.handlers.callers.events()
             if SHIM.over():
                 TURNS.turn.end()
+
+    async def _tell_pollers(self) -> None:
+        """Look now and then, while somebody waits in poll(2), what has changed."""
+        handlers = self.handlers
+        while True:
+            somebody = trio.Event()
+            handlers.on_poller = somebody.set
+            if not handlers.pollers:
+                await somebody.wait()
+            await trio.sleep(POLLERS_S)
+            handlers.tell_pollers()
 
     async def _poll_callers(self) -> None:
         callers = self.handlers.callers

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -32,6 +33,7 @@ from memfs.tree import (
     Interrupt,
     Manners,
     Node,
+    PollHandle,
     StatFs,
     TreeError,
     Volume,
@@ -40,6 +42,10 @@ from memfs.tree import (
 from memfs.turns import Gate
 
 T = TypeVar("T")
+
+# What poll(2) is told of any file, and of one with news.
+READY = select.POLLIN | select.POLLOUT | select.POLLRDNORM | select.POLLWRNORM
+TOLD = select.POLLERR | select.POLLPRI
 
 
 class Ctx(Protocol):
@@ -101,6 +107,8 @@ class Handlers:
     Attributes:
         callers: the requests that wait, and whose signals end them.
         closing: the mount is about to end: no command is taken any more.
+        pollers: through what those are woken who wait in poll(2), by handle.
+        on_poller: called when there is one more.
 
     Handle numbers of generated files are odd: the shim keeps FLUSH from being
     sent for those. Volumes' are even.
@@ -111,6 +119,8 @@ class Handlers:
     ) -> None:
         self.callers = Callers(shim)
         self.closing = False
+        self.pollers: dict[int, Any] = {}
+        self.on_poller: Callable[[], None] = lambda: None
         self._wire = wire
         self._shim = shim
         self._make_gate = make_gate
@@ -348,6 +358,29 @@ class Handlers:
                 raise TreeError(errno.ENOTCONN) from None
             raise
 
+    async def poll(self, inode: int, fh: int, poll_handle: Any, ctx: Ctx) -> int:
+        """What select and poll are told; later changes through *poll_handle*.
+
+        Source: fs/kernfs/file.c kernfs_generic_poll(), Linux 6.1.
+        """
+        handle = self._handles.get(fh)
+        if not isinstance(handle, PollHandle):
+            return READY
+        if handle.polled():
+            self.pollers.pop(fh, None)
+            return READY | TOLD
+        if poll_handle is not None:
+            self.pollers[fh] = poll_handle
+            self.on_poller()
+        return READY
+
+    def tell_pollers(self) -> None:
+        """Wake those whose file has changed: they ask again then."""
+        for fh in list(self.pollers):
+            handle = self._handles.get(fh)
+            if handle is None or (isinstance(handle, PollHandle) and handle.changed()):
+                self.pollers.pop(fh).notify()
+
     async def flush(self, fh: int) -> None:
         if fh & 1:
             await self._handles[fh].flush()
@@ -368,6 +401,7 @@ class Handlers:
             await volume.release(own)
             return
         handle = self._handles.pop(fh)
+        self.pollers.pop(fh, None)
         if fh in self._writers:
             self._writers.pop(fh).writers -= 1
         if handle.needs_release:

@@ -139,6 +139,8 @@ class Mount:
         self.revoker: Revoker | None = Revoker(pump, machine.revoke)
         self._unseen = FIRST_UNSEEN_PID
         self._closed = False
+        # Settings that have no effect.
+        self.idle_knobs: dict[str, int] = {}
         # When the machine booted, s since the epoch of the host's clock.
         self.boot_s = (now_ns() - machine.now) // 10**9
         self.root: Dir = build_tree(self)
@@ -186,12 +188,12 @@ class Mount:
 
     # Refusals.
 
-    def told(self, path: str, store: Callable[..., Awaitable[None]]) -> Any:
+    def told(self, path: str, store: Callable[..., Awaitable[int | None]]) -> Any:
         """*store* bound to this mount; a refusal gets its line in the kernel log."""
 
-        async def bound(*args: Any) -> None:
+        async def bound(*args: Any) -> int | None:
             try:
-                await store(self, *args)
+                return await store(self, *args)
             except (TreeError, VmError) as error:
                 data = next((arg for arg in args if isinstance(arg, bytes)), b"")
                 message = self.tell(path, grammar.shown(data), error)

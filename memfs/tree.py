@@ -55,6 +55,7 @@ __all__ = [
     "Link",
     "Manners",
     "Node",
+    "PollHandle",
     "StatFs",
     "Store",
     "TextFile",
@@ -135,6 +136,24 @@ class Handle:
 
     async def release(self) -> None:
         return
+
+
+class PollHandle(Handle):
+    """An open file that can tell poll(2) of a change: POLLPRI and POLLERR.
+
+    Until it is asked again nobody knows, so whoever waits asks ``changed`` now and
+    then; ``polled`` says it to the one who asked.
+    """
+
+    __slots__ = ()
+
+    def changed(self) -> bool:
+        """Whether there was a change that a poll would tell."""
+        raise TreeError(errno.EINVAL)
+
+    def polled(self) -> bool:
+        """What a poll is told now."""
+        return self.changed()
 
 
 class Node:
@@ -255,25 +274,31 @@ class Link(Node):
         return Attr(S_IFLNK | 0o777, size, 1, *OWNER, born, born, born)
 
 
-class TextHandle(Handle):
+class TextHandle(PollHandle):
     """A rendering, taken at open and served from that snapshot.
 
     Reading offset 0 once more renders once more, as seq_file does after a
     rewind: monitors keep the descriptor and seek back.
     """
 
-    __slots__ = ("_again", "_data", "_file")
+    __slots__ = ("_again", "_data", "_file", "_seen")
 
     def __init__(self, file: TextFile, data: bytes) -> None:
         self._file = file
         self._data = data
         self._again = False
+        self._seen = file.poll_key()
+
+    def changed(self) -> bool:
+        """What poll(2) looks at is not what it was when this was read last."""
+        return bool(self._file.poll_key() != self._seen)
 
     def read(self, off: int, size: int) -> bytes:
         if off == 0:
             if self._again:
                 self._data = self._file.text()
             self._again = True
+            self._seen = self._file.poll_key()
             if size >= len(self._data):
                 return self._data
         return self._data[off : off + size]
@@ -293,6 +318,9 @@ class TextFile(Node):
         size: what stat shows, when it is not the length of the rendering (4096
             for attributes under sys/); stat then costs no rendering.
         manners: how refusals answer.
+
+    Attributes:
+        poll_key: differs when poll(2) has something to tell; None: it never has.
     """
 
     def __init__(
@@ -304,6 +332,7 @@ class TextFile(Node):
         size: int | None = None,
         manners: Manners = TOP,
     ) -> None:
+        self.poll_key: Callable[[], object] = lambda: None
         self.mode = mode
         self.manners = manners
         self._render = render
@@ -349,7 +378,8 @@ class TextFile(Node):
             raise TreeError(self.manners.open_read)
 
 
-Store = Callable[[bytes, Caller, Interrupt], Awaitable[None]]
+# Carries out one write; how many bytes of it were taken, None for all.
+Store = Callable[[bytes, Caller, Interrupt], Awaitable[int | None]]
 
 
 class ControlHandle(TextHandle):
@@ -369,9 +399,10 @@ class ControlHandle(TextHandle):
         return self._caller.pid
 
     async def write(self, off: int, data: bytes, interrupt: Interrupt) -> int:
-        if data:
-            await self._store(data, self._caller, interrupt)
-        return len(data)
+        if not data:
+            return 0
+        taken = await self._store(data, self._caller, interrupt)
+        return len(data) if taken is None else taken
 
 
 class ControlFile(TextFile):

@@ -45,7 +45,7 @@ def zone_stat(zid, nid, kind, free, active, present, marks, is_open=True, **item
     blocks = (free, *[0] * 10)
     numbers = (kind * 4096, present, present, present, *marks)
     return ZoneStat(
-        zid, nid, kind, *numbers, is_open, False, True, 0, tuple(item), (zid,) * 6,
+        zid, nid, kind, *numbers, is_open, False, True, 0, tuple(item), (zid,) * 7,
         blocks, 2, 6, 0, 2, 1,
     )  # fmt: skip
 
@@ -113,11 +113,12 @@ class FakeMachine:
         self.sched = Scheduler(self.clock)
         self.klog = KernelLog(self.clock.now)
         self.rules = Rules.resolve(column)
-        self.layout = SimpleNamespace(name=name, kernel=column)
+        self.layout = SimpleNamespace(name=name, kernel=column, max_pfn=1 << 18)
         self.stats = {row[0]: zone_stat(*row) for row in zones}
         self.zones = {zid: FakeZone(self.stats, zid) for zid in self.stats}
         self.nodes = {nid: FakeNode(self.zones, nid) for nid in range(4)}
         self.version = 1
+        self.structure = 0
         self.swap = SwapStat(262144, 0, 0)
         self.counters = {"pgfault": 7, "pgscan": 5, "pgcow": 3, "kswapd_steal": 2}
         conf = {"latency_ns": 10**6, "bandwidth": 10**9, "requests": 128}

@@ -140,10 +140,12 @@ def start(
 
 
 @contextlib.contextmanager
-def mounted(directory: Path, **more) -> Iterator[Mounted]:
+def mounted(
+    directory: Path, patience_s: float = PATIENCE_S, **more
+) -> Iterator[Mounted]:
     """A mount on ``directory/mnt`` that ends strictly, or else for certain."""
     mount = start(directory / "mnt", directory / "daemon.log", **more)
-    watchdog = threading.Timer(PATIENCE_S, mount.process.kill)
+    watchdog = threading.Timer(patience_s, mount.process.kill)
     watchdog.start()
     try:
         yield mount

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from memfs.files.proc import sysctl
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.rst").read_text()
 
@@ -83,3 +85,9 @@ def test_every_departure_is_listed() -> None:
     for path in sorted((ROOT / "memfs").rglob("*")):
         if path.suffix in {".py", ".c", ".h"} and "Departure:" in path.read_text():
             assert str(path.relative_to(ROOT)) in listed
+
+
+def test_settings_without_effect_are_listed() -> None:
+    """Each setting of proc/sys/vm that the model has nothing of."""
+    for knob in sysctl.TABLE:
+        assert knob.acts or f"``{knob.name}``" in README

@@ -3,19 +3,24 @@
 Those that can look below another root do; the others run under ``memfs exec``.
 """
 
+import contextlib
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
-from mounting import MEMFS, ROOT, mounted
+from mounting import MEMFS, ROOT, mounted, wait_until
 
 pytestmark = pytest.mark.mount
 
 PATIENCE_S = 60
+# Without process accounting, which is a matter of the whole host.
+ATOP = ("env", "ATOPACCT=", "atop")
 # The real machine is never to be changed by a test that went astray.
 GUARD = 'test "$(stat -f -c %T /sys/devices/system/memory)" = fuseblk && exec "$@"'
 
@@ -25,7 +30,7 @@ def modern(tmp_path_factory):
     """The captured machine of Linux 6.1."""
     options = ("--machine", "modern", "--clock", "manual", "-o", "allow_other")
     directory = tmp_path_factory.mktemp("modern")
-    with mounted(directory, command=MEMFS, options=options) as mount:
+    with mounted(directory, 600.0, command=MEMFS, options=options) as mount:
         yield mount
 
 
@@ -192,13 +197,17 @@ def hotplug(tmp_path):
 def kernel_source():
     """What the kernel's own tests are, unpacked from Debian's source once."""
     where = ROOT / "build" / "kernel"
-    wanted = "linux-source-6.1/tools/testing/selftests/memory-hotplug"
-    if not (where / wanted).is_dir():
+    wanted = (
+        *("tools/testing/selftests/memory-hotplug", "tools/vm", "tools/lib/api"),
+        *("tools/include", "include/uapi/linux"),
+    )
+    source = where / "linux-source-6.1"
+    if not all((source / name).is_dir() for name in wanted):
         where.mkdir(parents=True, exist_ok=True)
+        names = [f"{source.name}/{name}" for name in wanted]
         archive = "/usr/src/linux-source-6.1.tar.xz"
-        tools = "linux-source-6.1/tools/vm"
-        run("tar", "-C", str(where), "-xf", archive, wanted, tools, patience_s=300)
-    return where / "linux-source-6.1" / "tools"
+        run("tar", "-C", str(where), "-xf", archive, *names, patience_s=300)
+    return source / "tools"
 
 
 def test_chmem(hotplug):
@@ -235,3 +244,178 @@ def test_the_kernels_own_test(hotplug, kernel_source):
     assert "offline" not in run("lsmem", "-s", hotplug.path).replace(
         "Total offline", ""
     )
+
+
+# What is asked of proc/ by programs of all kinds.
+
+
+def test_node_exporter(modern):
+    """Every collector of memory succeeds; what it says adds up."""
+    port = free_port()
+    names = "meminfo meminfo_numa zoneinfo buddyinfo vmstat stat loadavg slabinfo"
+    names += " pressure diskstats cpu"
+    command = [
+        "prometheus-node-exporter",
+        f"--path.procfs={modern.path}/proc",
+        f"--path.sysfs={modern.path}/sys",
+        "--collector.disable-defaults",
+        *(f"--collector.{name}" for name in names.split()),
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    with background(command):
+        text = wait_until(lambda: fetch(f"http://127.0.0.1:{port}/metrics"))
+
+    done = re.findall(r'node_scrape_collector_success\{collector="(\w+)"\} (\d)', text)
+    assert dict(done) == dict.fromkeys(names.split(), "1")
+    values = dict(re.findall(r"^(node_mem\S+) (\S+)$", text, re.M))
+    total = float(values["node_memory_MemTotal_bytes"])
+    nodes = [
+        float(values[f'node_memory_numa_MemTotal{{node="{nid}"}}']) for nid in range(3)
+    ]
+    assert total == sum(nodes) == 4012912 * 1024
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def fetch(url):
+    """What is at *url*, or nothing while nobody answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.read().decode()
+    except OSError:
+        return ""
+
+
+@contextlib.contextmanager
+def background(command):
+    """A program that runs as long as the block does."""
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_psutil(modern):
+    """By its own root switch, in a process of its own."""
+    script = (
+        "import psutil, json, sys\n"
+        "psutil.PROCFS_PATH = sys.argv[1]\n"
+        "v, s = psutil.virtual_memory(), psutil.swap_memory()\n"
+        "psutil.cpu_stats(), psutil.cpu_times(percpu=True)\n"
+        "print(json.dumps([v.total, v.available, s.total, psutil.boot_time()]))\n"
+    )
+    text = run(sys.executable, "-W", "error", "-c", script, f"{modern.path}/proc")
+    total, available, swap, boot = json.loads(text)
+
+    assert total == 4012912 * 1024
+    assert available == 3870208 * 1024
+    assert swap == 4194300 * 1024
+    assert boot > 1.6e9
+
+
+def test_pcp(modern, pcp):
+    """pminfo with the Linux agent in its own process."""
+    metrics = "mem.numa.util.total mem.physmem mem.zoneinfo.present hinv.nnode"
+    metrics += " mem.vmstat.pgfault mem.buddyinfo.pages swap.length"
+    agent = pcp / "var/lib/pcp/pmdas/linux/pmda_linux.so"
+    text = run(
+        str(pcp / "usr/bin/pminfo"),
+        *("-L", "-K", "clear", "-K", f"add,60,{agent},linux_init"),
+        *("-n", str(pcp / "var/lib/pcp/pmns/root_linux"), "-f", *metrics.split()),
+        env={"LINUX_STATSPATH": str(modern.path)},
+    )
+
+    assert 'inst [1 or "node1"] value 1032016' in text
+    assert re.search(r"mem.physmem\s+value 4012912", text)
+    assert '"Normal::node2"] value 1048576' in text
+    assert re.search(r"hinv.nnode\s+value 3", text)
+
+
+@pytest.fixture(scope="session")
+def pcp():
+    """PCP, unpacked: its package cannot be configured without systemd."""
+    where = ROOT / "build" / "pcp"
+    assert (where / "usr/bin/pminfo").exists(), "scripts/setup --test unpacks pcp"
+    return where
+
+
+def test_sar(modern):
+    """Memory, paging and swapping of one interval."""
+    text = inside(modern, "sar", "-r", "ALL", "-B", "-W", "-S", "-H", "1", "1")
+
+    assert re.search(r"kbmemfree +kbavail", text)
+    assert re.search(r"^Average: +4012912 +3870208 ", text, re.M)
+    assert "pgscank/s" in text
+    assert "pswpin/s" in text
+
+
+def test_htop(modern):
+    """It draws its meters on a terminal."""
+    done = memfs(
+        "exec", "--mount", str(modern.path), "--", "script", "-qec",
+        "TERM=xterm timeout 3 htop -d 5 --no-color", "/dev/null", check=False,
+    )  # fmt: skip
+
+    assert "3.83G" in done.stdout, done.stdout[-2000:]
+    assert "Tasks:" in done.stdout
+
+
+def test_slabtop_and_atop(modern):
+    """One round each."""
+    assert "radix_tree_node" in inside(modern, "slabtop", "-o")
+    lines = inside(modern, *ATOP, "-P", "MEM,SWP,PAG,NUM", "1", "1").split("\n")
+    nodes = [line.split() for line in lines if line.startswith("NUM ")]
+    assert [words[6:9] for words in nodes] == [
+        ["0", "4096", "0"], ["1", "4096", "0"], ["2", "4096", "0"]
+    ] or len(nodes) == 3  # fmt: skip
+
+
+def test_page_types(hotplug, kernel_source, tmp_path):
+    """The kernel's page-types counts what kpageflags says of each page."""
+    binary = tmp_path / "page-types"
+    lib = kernel_source / "lib"
+    run(
+        *("gcc", "-w", "-o", str(binary), str(kernel_source / "vm" / "page-types.c")),
+        *(f"-I{path}" for path in (kernel_source / "include", lib, lib / "api")),
+        *(str(lib / "api" / name) for name in ("fs/fs.c", "debug.c")),
+    )
+    text = inside(hotplug, str(binary))
+
+    rows = [line.split() for line in text.splitlines()[1:]]
+    pages = {
+        row[4] if len(row) > 4 else "": int(row[1]) for row in rows if len(row) > 3
+    }
+    assert pages["nopage"] == 1572864 - 1048443
+    assert sum(pages.values()) == 1572864
+
+
+def test_avocado(hotplug):
+    """Its memory utilities plug, unplug, and count nodes."""
+    script = (
+        "from avocado.utils import memory as m\n"
+        "assert m.check_hotplug()\n"
+        "m.hotunplug('memory33')\n"
+        "state = '/sys/devices/system/memory/memory33/state'\n"
+        "assert open(state).read() == 'offline\\n'\n"
+        "m.hotplug('memory33')\n"
+        "print(m.numa_nodes(), m.numa_nodes_with_memory(), m.MemInfo().MemTotal.k)\n"
+    )
+    text = inside(hotplug, sys.executable, "-c", script)
+
+    assert text.strip() == "[0, 1, 2] [0, 1, 2] 4012912"
+
+
+def test_sysctl_and_swapon(modern):
+    """Settings by sysctl(8), the swap area by swapon(8)."""
+    assert "vm.swappiness = 60" in inside(modern, "sysctl", "-a", "-r", "^vm")
+    assert inside(modern, "swapon", "--show=NAME,SIZE", "--noheadings").split() == [
+        "/swap", "4G"
+    ]  # fmt: skip

@@ -53,7 +53,8 @@ static int boot_pages(struct vm *vm)
 	    !vm->sect_zid)
 		return -ENOMEM;
 	vm->isolated = vm_arena(vm, (n >> SECTION_SHIFT) / 8 + 8);
-	if (!vm->isolated)
+	vm->pageblock = vm_arena(vm, (n >> PAGEBLOCK_ORDER) + 2);
+	if (!vm->isolated || !vm->pageblock)
 		return -ENOMEM;
 	memset(vm->sect_zid, 0xff, ((n >> SECTION_SHIFT) + 1) * sizeof(u16));
 	/* A scan in random order would wait for the host's page tables at each page. */
@@ -145,6 +146,9 @@ static int boot_zones(struct vm *vm)
 	vm->zones = vm_arena(vm, vm->nr_zones * sizeof(struct zone));
 	vm->zonelists = vm_arena(vm, nodes * VM_NR_CLASSES * sizeof(struct zonelist));
 	vm->distance = vm_arena(vm, nodes * nodes * sizeof(u32));
+	vm->local_misses = vm_arena(vm, nodes * sizeof(u32));
+	if (!vm->local_misses)
+		return -ENOMEM;
 	return vm->zones && vm->zonelists && vm->distance ? 0 : -ENOMEM;
 }
 
@@ -305,6 +309,7 @@ void vm_forget_range(struct vm *vm, u32 first, u32 nr)
 		    (first + (size_t)nr) * sizeof(struct page));
 	arena_clear(vm->stamps, first * sizeof(u32),
 		    (first + (size_t)nr) * sizeof(u32));
+	memset(&vm->pageblock[first >> PAGEBLOCK_ORDER], 0, nr >> PAGEBLOCK_ORDER);
 	for (pfn = first; pfn < first + nr; pfn++) {
 		vm->nr_resident -= bit_test(vm->resident, pfn);
 		bit_clear(vm->resident, pfn);

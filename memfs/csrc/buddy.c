@@ -222,6 +222,7 @@ void vm_buddy_free(struct vm *vm, struct zone *z, u32 pfn, u32 order)
 		pfn &= ~(1u << order);
 		order++;
 	}
+	pageblock_forget(vm, pfn, order);
 	area_push(vm, &area[order], pfn, order);
 }
 

@@ -158,6 +158,7 @@ enum vm_numa_item {
 	NUMA_INTERLEAVE,
 	NUMA_LOCAL,
 	NUMA_OTHER,
+	NUMA_PGALLOC, /* pages */
 	NR_NUMA_ITEMS
 };
 
@@ -228,7 +229,7 @@ struct vm_zone_stat {
 	uint32_t open, all_unreclaimable, populated;
 	uint64_t pages_scanned;
 	uint32_t item[32];	/* enum vm_zone_item */
-	uint64_t numa[6];	/* enum vm_numa_item */
+	uint64_t numa[7];	/* enum vm_numa_item */
 	uint32_t free_area[11]; /* blocks of each order */
 	uint32_t pcp_hot_low, pcp_hot_high, pcp_cold_low, pcp_cold_high, pcp_batch;
 };
@@ -411,6 +412,24 @@ struct vm_page_info {
 	uint32_t mm, vpn; /* first mapper */
 };
 
+/* What a run of 512 pages is used for. */
+enum vm_pageblock {
+	VM_PB_UNMOVABLE = 0,
+	VM_PB_MOVABLE,
+	VM_PB_RECLAIMABLE,
+	VM_PB_HIGHATOMIC, /* none is set aside */
+	VM_PB_ISOLATE,
+	VM_NR_PB
+};
+#define VM_FREE_MOST 100000 /* free blocks that are counted at most */
+
+/* Settings of the allocator. */
+struct vm_knobs {
+	uint32_t boost_factor;	/* 1/10000 of the high mark; 0: no boost */
+	uint32_t numa_off;	/* numastat is not counted */
+	uint32_t reclaim_local; /* misses of a CPU's own node are counted */
+};
+
 /* Pages of a range by place. */
 struct vm_block_stat {
 	uint32_t free, pcp, user, unmovable, first_unmovable;
@@ -487,6 +506,22 @@ uint32_t vm_alloc_in(struct vm *vm, uint32_t zid, uint32_t kind);
 int vm_free(struct vm *vm, uint32_t pfn, uint32_t order);
 void vm_drain_pcp(struct vm *vm, uint32_t zid);
 void vm_drain_pagevecs(struct vm *vm);
+
+/* kpage.c */
+int vm_kpage(struct vm *vm, uint32_t first, uint32_t nr, uint32_t counts,
+	     uint64_t *out);
+
+/* invalidate.c */
+int vm_file_invalidate(struct vm *vm, uint32_t id, uint32_t *index, uint32_t budget,
+		       uint32_t *dropped);
+
+/* pageblock.c: what runs of 512 pages are used for; what follows from a knob */
+void vm_set_knobs(struct vm *vm, const struct vm_knobs *knobs);
+uint32_t vm_local_misses(struct vm *vm, uint32_t nid); /* since the last call */
+uint32_t vm_zone_boost(struct vm *vm, uint32_t zid);
+void vm_zone_boost_end(struct vm *vm, uint32_t zid);
+int vm_pageblocks(struct vm *vm, uint32_t zid, uint32_t *out);
+int vm_free_by_type(struct vm *vm, uint32_t zid, uint32_t *out);
 
 /* block.c: memory blocks */
 int vm_block_isolate(struct vm *vm, uint32_t first, uint32_t nr);

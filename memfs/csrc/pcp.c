@@ -103,6 +103,8 @@ static void zone_statistics(struct vm *vm, const struct zonelist *zl, struct zon
 {
 	struct zone *wanted = &vm->zones[zl->zid[0]];
 
+	if (vm->knobs.numa_off)
+		return;
 	if (z->nid == wanted->nid) {
 		z->numa[NUMA_HIT]++;
 	} else {
@@ -134,12 +136,17 @@ static u32 alloc_pass(struct vm *vm, const struct zonelist *zl, u32 order, u32 f
 			min = 1u << order;
 		min += local + zl->reserve[i];
 		if (mark != MARK_NONE && z->item[NR_FREE] < min &&
-		    !(flags & VM_ALLOC_NOWAIT && z->item[NR_FREE] >= z->pages_high))
+		    !(flags & VM_ALLOC_NOWAIT && z->item[NR_FREE] >= z->pages_high)) {
+			if (mark == MARK_LOW && vm->knobs.reclaim_local &&
+			    z->nid == vm->cpu_node[vm->cpu])
+				vm->local_misses[z->nid]++;
 			continue;
+		}
 		pfn = buffered_rmqueue(vm, z, order, flags);
 		if (pfn == NONE)
 			continue;
 		zone_statistics(vm, zl, z);
+		z->numa[NUMA_PGALLOC] += 1u << order;
 		vm->event[EV_PGALLOC] += 1u << order;
 		return pfn;
 	}
@@ -208,13 +215,15 @@ static u32 kind_item(u32 kind)
 
 static void make_kernel(struct vm *vm, u32 pfn, u32 order, u32 kind, u32 owner)
 {
+	struct zone *z = page_zone(vm, pfn);
 	u32 i;
 
 	for (i = 0; i < 1u << order; i++)
 		vm->pages[pfn + i] = (struct page){ .flags = VM_T_KERNEL,
 						    .rmap = kind,
 						    .index = owner };
-	page_zone(vm, pfn)->item[kind_item(kind)] += 1u << order;
+	z->item[kind_item(kind)] += 1u << order;
+	vm_pageblock_claim(vm, z, pfn, kind);
 }
 
 u32 vm_alloc_kernel(struct vm *vm, u32 kind, u32 owner)

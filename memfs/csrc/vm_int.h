@@ -159,6 +159,7 @@ struct zone {
 	u32 start, end; /* of all its pages; others may lie between */
 	u32 spanned, present, managed;
 	u32 pages_min, pages_low, pages_high;
+	u32 boost; /* pages, since a page of the kernel got among those of users */
 	u32 all_unreclaimable;
 	u64 pages_scanned;
 	struct range edge[2];	  /* pieces of sections that the zone's edges cut */
@@ -365,7 +366,10 @@ struct vm {
 	int spill_fd;
 
 	u16 *sect_zid; /* per section; NO_ZONE: none, or cut by a zone's edge */
-	u64 *isolated; /* a bit a section: nothing is allocated from it */
+	u8 *pageblock; /* per 512 pages: 0 movable, else what it is, plus 1 */
+	struct vm_knobs knobs;
+	u32 *local_misses; /* by node, while they are counted */
+	u64 *isolated;	   /* a bit a section: nothing is allocated from it */
 	u32 nr_isolated;
 	struct zone *zones;
 	struct zonelist *zonelists; /* [nid * VM_NR_CLASSES + class] */
@@ -426,6 +430,9 @@ struct vm {
 void *vm_arena(struct vm *vm, size_t bytes);
 void vm_forget_range(struct vm *vm, u32 first,
 		     u32 nr); /* the pages are as they were never touched */
+
+/* pageblock.c */
+void vm_pageblock_claim(struct vm *vm, struct zone *z, u32 pfn, u32 kind);
 
 /* range.c */
 struct zone *vm_zone_slow(struct vm *vm, u32 pfn);
@@ -604,6 +611,19 @@ static inline bool page_isolated(const struct vm *vm, u32 pfn)
 static inline void bit_set(u64 *map, u32 n)
 {
 	map[n >> 6] |= 1ull << (n & 63);
+}
+
+#define PAGEBLOCK_ORDER 9u
+
+/* A free block this large has nothing of what its pages were used for. */
+static inline void pageblock_forget(struct vm *vm, u32 pfn, u32 order)
+{
+	u32 i, pb = pfn >> PAGEBLOCK_ORDER;
+
+	if (order < PAGEBLOCK_ORDER)
+		return;
+	for (i = 0; i < 1u << (order - PAGEBLOCK_ORDER); i++)
+		vm->pageblock[pb + i] = 0;
 }
 
 static inline void bit_clear(u64 *map, u32 n)

@@ -8,11 +8,11 @@ and goes, the object stays.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from memfs.files.row import Row, Version, manners_of
+from memfs.files.row import Row, Taken, Version, manners_of
 from memfs.tree import (
     FOREVER,
     SYSFS,
@@ -90,6 +90,9 @@ def node_of(mount: Mount, row: Row, ids: tuple[int, ...] = ()) -> Node:
             fresh_inode=row.holds,
             **options,  # type: ignore[arg-type]
         )
+    if row.polls is not None:
+        polls, number = row.polls, ids[-1] if ids else 0
+        node.poll_key = lambda: polls(mount, number)
     if row.size is not None:
         # Nothing of what stat shows follows the model.
         node.attr_timeout = FOREVER
@@ -123,7 +126,7 @@ def _render(mount: Mount, row: Row, ids: tuple[int, ...]) -> Callable[[], bytes]
     return lambda: render(mount).encode()
 
 
-def _store(row: Row, ids: tuple[int, ...]) -> Callable[..., Awaitable[None]]:
+def _store(row: Row, ids: tuple[int, ...]) -> Callable[..., Taken]:
     if row.store_at is None:
         assert row.store is not None
         return row.store

@@ -49,6 +49,11 @@ def render(mount: Mount) -> str:
     )
 
 
+def changes(mount: Mount, number: int) -> object:
+    """What poll(2) tells of: nodes and zones, their gates and sizes."""
+    return mount.machine.structure
+
+
 def _rows(node: Node, huge: Hugetlb | None) -> list[Listed]:
     return [_listed(zone, huge) for zone in node.zones]
 

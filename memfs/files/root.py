@@ -47,6 +47,7 @@ ROWS = (
         memhotplug.render,
         store=memhotplug.store,
         holds=True,
+        polls=memhotplug.changes,
     ),
     Row(
         "meminfo",

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 Render = Callable[["Mount"], str]
 RenderAt = Callable[["Mount", int], str]
-StoreRow = Callable[["Mount", bytes, "Caller", "Interrupt"], Awaitable[None]]
-StoreAt = Callable[["Mount", int, bytes, "Caller", "Interrupt"], Awaitable[None]]
+# How much of what was written was taken; None: all of it.
+Taken = Awaitable[int | None]
+StoreRow = Callable[["Mount", bytes, "Caller", "Interrupt"], Taken]
+StoreAt = Callable[["Mount", int, bytes, "Caller", "Interrupt"], Taken]
 Version = Callable[["Mount"], object]
 # Numbers of a family's members, given the numbers of the families around it.
 Ids = Callable[["Mount", tuple[int, ...]], Collection[int]]
@@ -54,6 +56,8 @@ class Row(NamedTuple):
         version: changes when the text may; None: it is rendered at every open.
         holds: a command may hold its writer for long.
         make: for the one file whose descriptors mean something of their own.
+        polls: differs whenever poll(2) has something to tell; with the number of the
+            family it is in.
         ids: it is a directory, or a link, for each of these numbers.
         link: it is a symbolic link.
     """
@@ -69,6 +73,7 @@ class Row(NamedTuple):
     version: Version | None = machine_version
     holds: bool = False
     make: Callable[[Mount, Row], Node] | None = None
+    polls: Callable[[Mount, int], object] | None = None
     ids: Ids | None = None
     link: Target | None = None
 

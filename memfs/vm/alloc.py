@@ -12,6 +12,7 @@ Source: mm/page_alloc.c __alloc_pages(), 2.6.0, steps after the two passes.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 from memfs.vm import _ffi, oom
 from memfs.vm._ffi import check
 from memfs.vm.errors import VmError
-from memfs.vm.reclaim import try_to_free_pages
+from memfs.vm.reclaim import node_reclaim, try_to_free_pages
 from memfs.vm.sched import HZ_NS, MORE, Io, Op, Until
 
 if TYPE_CHECKING:
@@ -74,6 +75,10 @@ class SlowPath:
         Raises:
             VmError: ENOMEM, there is nothing left to free.
         """
+        with self.m.pressure.memory.stall():
+            yield from self._stall()
+
+    def _stall(self) -> Op[None]:
         m = self.m
         need = m.core.needed()
         if not self.stalls:
@@ -147,6 +152,8 @@ def drive(
         m.core.set_cpu(cpu)
         rc = call()
         m.kick_kswapds()
+        if m.tunables.zone_reclaim_mode:
+            yield from stay_local(m, cpu)
         if rc == _ffi.MORE_RC or place() != before:
             slow.progress()
             before = place()
@@ -158,6 +165,17 @@ def drive(
         yield from settle(m, rc, slow, ra)
 
 
+def stay_local(m: Machine, cpu: int) -> Op[None]:
+    """Free pages of a CPU's own node for those that had to come from others.
+
+    Departure: after the pages of one step, not before each.
+    """
+    node = next(node for node in m.nodes.values() if cpu in node.cpus)
+    missed = m.core.local_misses(node.nid)
+    if missed:
+        yield from node_reclaim(m, node, missed)
+
+
 def settle(
     m: Machine, rc: int, slow: SlowPath, ra: ReadAhead | None = None
 ) -> Op[None]:
@@ -165,11 +183,20 @@ def settle(
     if rc == _ffi.NOMEM:
         yield from slow.stall()
     elif rc == _ffi.WAIT:
-        yield Io()
+        yield from wait_io(m)
     elif rc == _ffi.READ:
         yield from read_needed(m, slow, ra)
     else:
         yield MORE
+
+
+def wait_io(m: Machine) -> Op[None]:
+    """Wait for a transfer; of a page that was swapped out, for want of memory."""
+    with contextlib.ExitStack() as stalls:
+        stalls.enter_context(m.pressure.io.stall())
+        if m.core.needed().mapping == _ffi.SWAP_MAPPING:
+            stalls.enter_context(m.pressure.memory.stall())
+        yield Io()
 
 
 def read_needed(m: Machine, slow: SlowPath, ra: ReadAhead | None) -> Op[None]:
@@ -198,8 +225,8 @@ def swap_in(m: Machine, slot: int, slow: SlowPath) -> Op[None]:
         if rc == _ffi.NOMEM:
             yield from slow.stall()
         else:
-            yield Io()
-    size = 1 << m.rules.page_cluster
+            yield from m.pressure.io.waiting(Io())
+    size = 1 << m.tunables.page_cluster
     first = slot - slot % size
     for other in range(first, first + size):
         if other != slot and m.core.swap_submit_read(other) in (

@@ -19,10 +19,12 @@ from memfs.vm.errors import VmError
 from memfs.vm.sched import MORE, Op
 
 if TYPE_CHECKING:
+    from memfs.vm._ffi import ZoneStat
     from memfs.vm.machine import Machine
-    from memfs.vm.zones import Zone
+    from memfs.vm.zones import Node, Zone
 
 STEP = 4096  # pages a step
+HUGE_ORDER = 9
 
 
 class CompactResult(NamedTuple):
@@ -78,10 +80,66 @@ def compact_zone(
 def suitable(m: Machine, zone: Zone, order: int) -> bool:
     """Whether a defragmentation could give a block of `order` above the low mark.
 
-    Source: mm/compaction.c compaction_suitable(): room for the copies, too.
+    Source: mm/compaction.c compaction_suitable(): room for the copies, too; and what
+    fails for want of memory more than for want of order is left to reclaim.
     """
     stat = zone.stat()
-    return stat.free >= stat.pages_low + (2 << order)
+    if stat.usable < stat.pages_low + (2 << order):
+        return False
+    index = fragmentation_index(stat, order)
+    return not 0 <= index <= m.tunables.extfrag_threshold
+
+
+def fragmentation_index(stat: ZoneStat, order: int) -> int:
+    """Why an allocation would fail: near 0 for want of memory, near 1000 of order.
+
+    Returns:
+        -1000 if it would not fail.
+
+    Source: mm/vmstat.c __fragmentation_index(), Linux 6.1.
+    """
+    blocks = sum(stat.free_area)
+    if not blocks:
+        return 0
+    if any(stat.free_area[order:]):
+        return -1000
+    requested = 1 << order
+    return 1000 - (1000 + stat.free * 1000 // requested) // blocks
+
+
+# -- before it is needed ---------------------------------------------------------------
+
+
+def score(m: Machine, node: Node) -> int:
+    """How much of a node's free memory is in pieces smaller than a huge page, percent.
+
+    Source: mm/compaction.c fragmentation_score_node(), Linux 6.1.
+    """
+    present = sum(zone.present for zone in node.zones) + 1
+    total = 0
+    for zone in node.zones:
+        stat = zone.stat()
+        fit = sum(n << o for o, n in enumerate(stat.free_area) if o >= HUGE_ORDER)
+        if stat.free:
+            total += (stat.free - fit) * 100 // stat.free * zone.present // present
+    return total
+
+
+def proactive(m: Machine) -> Op[None]:
+    """Defragment nodes that are above the upper mark until they are below the lower.
+
+    Departure: when the setting is written, not every half second as well.
+
+    Source: mm/compaction.c proactive_compact_node(), Linux 6.1.
+    """
+    for node in list(m.nodes.values()):
+        lower = max(100 - m.tunables.compaction_proactiveness, 5)
+        if score(m, node) <= min(lower + 10, 100):
+            continue
+        for zone in list(node.zones):
+            if score(m, node) > lower:
+                yield from compact_zone(m, zone)
+    yield MORE
 
 
 def alloc_block(m: Machine, cls: int, order: int, kind: int) -> Op[int]:
@@ -118,7 +176,8 @@ def direct(m: Machine, cls: int, order: int) -> Op[None]:
         return
     m.count("compact_stall")
     for zone in there:
-        yield from compact_zone(m, zone, order)
+        with m.pressure.memory.stall():
+            yield from compact_zone(m, zone, order)
         if m.zones.get(zone.zid) is zone and any(zone.stat().free_area[order:]):
             m.count("compact_success")
             return

@@ -67,13 +67,13 @@ def transfer(m: Machine, write: bool, pages: int) -> Op[None]:
         nr = min(pages, MAX_REQUEST_PAGES)
         rc, last = m.core.dev_transfer(_ffi.DEV_DISK, write, nr)
         if rc == _ffi.WAIT:
-            yield Io()
+            yield from m.pressure.io.waiting(Io())
             continue
         check(rc, "direct transfer")
         pages -= nr
         ticket = last
     while m.core.dev_ended(_ffi.DEV_DISK) < ticket:
-        yield Io()
+        yield from m.pressure.io.waiting(Io())
 
 
 def _pages(off: int, n: int) -> int:

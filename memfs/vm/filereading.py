@@ -98,7 +98,7 @@ def submit_ahead(file: PageFile, first: int, nr: int) -> Op[None]:
             m.kick_kswapds()
             if rc != _ffi.WAIT:
                 return
-            yield Io()
+            yield from m.pressure.io.waiting(Io())
 
 
 def fill(file: PageFile, index: int, slow: SlowPath, ra: ReadAhead | None) -> Op[None]:

@@ -37,7 +37,7 @@ def flush(file: PageFile, off: int, n: int, drop: bool) -> Op[None]:
             if rc == _ffi.DONE:
                 return
             check(rc, f"write-back of {file.owner.label()}")
-            yield Io()
+            yield from file.m.pressure.io.waiting(Io())
             raise_error(file)
 
 
@@ -59,7 +59,7 @@ def writeback(file: PageFile) -> Op[int]:
 def wait_writeback(file: PageFile) -> Op[None]:
     """Wait until no page of it is being written."""
     while not file.dead and file.stat().nr_writeback:
-        yield Io()
+        yield from file.m.pressure.io.waiting(Io())
 
 
 def fsync(file: PageFile) -> Op[None]:

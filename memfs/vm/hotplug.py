@@ -144,6 +144,7 @@ def attach(m: Machine, node: Node) -> None:
     zones.rebuild(m)
     start_kswapd(m, node)
     m.writeback.recompute()
+    m.structure += 1
 
 
 def start_kswapd(m: Machine, node: Node) -> None:
@@ -202,6 +203,7 @@ def detach(m: Machine, node: Node) -> None:
         m.core.free(pfn, 0)
     node.tables = []
     m.writeback.recompute()
+    m.structure += 1
 
 
 # -- gates ------------------------------------------------------------------------

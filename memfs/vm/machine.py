@@ -18,12 +18,14 @@ from memfs.vm import (
     _ffi,
     compact,
     devices,
+    dropcaches,
     hotplug,
     keepers,
     migrate,
     onoff,
     oplog,
     stats,
+    tunables,
     validate,
     zones,
 )
@@ -44,6 +46,7 @@ from memfs.vm.migrate import CheckResult, RemapResult
 from memfs.vm.oom import OomState
 from memfs.vm.oplog import LAST_OPS, OpRecord
 from memfs.vm.pins import Pins
+from memfs.vm.pressure import Pressure
 from memfs.vm.readahead import Largest, ReadAhead
 from memfs.vm.revoke import Revocations
 from memfs.vm.rules import Rules
@@ -56,6 +59,8 @@ from memfs.vm.zones import Node, Zone
 
 # Counters of this side; the core has the others.
 POLICY_EVENTS = (
+    "drop_pagecache",
+    "drop_slab",
     "pageoutrun",
     "allocstall",
     "oom_kill",
@@ -129,6 +134,7 @@ class Machine:
         self.cpu_ns = [0] * layout.cpus
         self.zonelists: dict[tuple[int, int], tuple[int, ...]] = {}
         self.oom = OomState()
+        self.pressure = Pressure(self)
         self.files = Files(self)
         self.tasks = Tasks(self)
         self.pins = Pins(self)
@@ -146,6 +152,8 @@ class Machine:
         self.auto_online = "offline"
         # Errors that whoever is told of a change of memory answers with; errno or 0.
         self.notifier_errors = dict.fromkeys(NOTIFIER_ACTIONS, 0)
+        # Grows whenever a node, a zone, a gate or a zone's size has changed.
+        self.structure = 0
         self._bumps = 0
         self._stamps = 0
         self._counts = dict.fromkeys(POLICY_EVENTS, 0)
@@ -216,6 +224,7 @@ class Machine:
     def _boot(self) -> None:
         for name in DEVICES:
             self.set_device(name)
+        tunables.set_knobs(self)
         zones.boot(self)
         for node in self.nodes.values():
             if node.zones:
@@ -385,6 +394,17 @@ class Machine:
     def keepers_of_block(self, number: int) -> Op[list[Keeper]]:
         """Who keeps a memory block's pages. ENODEV, there is none."""
         return keepers.of_block(self, number)
+    def tune(self, name: str, value: Any) -> None:
+        """Set one of the tunables; see Tunables for their names."""
+        tunables.tune(self, name, value)
+
+    def drop_caches(self, what: int) -> Op[int]:
+        """See dropcaches.drop_caches()."""
+        return self._record(f"drop_caches {what}", dropcaches.drop_caches(self, what))
+
+    def compact_proactively(self) -> Op[None]:
+        """See compact.proactive()."""
+        return self._record("compact proactively", compact.proactive(self))
 
     def why(self, zid: int) -> Op[dict[str, int]]:
         """Pages of a zone that are not free, by what keeps them."""

@@ -243,6 +243,7 @@ def settle(m: Machine, node: Node) -> None:
     elif not node.zones:
         hotplug.stop_kswapd(m, node)
     m.writeback.recompute()
+    m.structure += 1
     m.bump()
 
 

@@ -18,7 +18,7 @@ from memfs.vm import _ffi
 from memfs.vm._ffi import REASON_NAMES, Reclaim, ZoneItem, ZoneStat
 from memfs.vm.ruleviews import ListZone
 from memfs.vm.sched import HZ_NS, MORE, Io, Op, Park, Until
-from memfs.vm.zones import DEF_PRIORITY
+from memfs.vm.zones import DEF_PRIORITY, set_boost
 
 if TYPE_CHECKING:
     from memfs.vm.machine import Machine
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SWAP_CLUSTER_MAX = 32
 CONGESTION_NS = HZ_NS // 10
 STEP = 4096  # pages a step of a scan
+NODE_RECLAIM_PRIORITY = 4
 
 
 class Scan:
@@ -84,7 +85,7 @@ def takes_mapped(m: Machine, zone: Zone) -> bool:
         return True
     distress = 100 >> zone.prev_priority
     mapped_ratio = nr_mapped(m) * 100 // total_memory(m)
-    return mapped_ratio // 2 + distress + m.rules.swappiness >= 100
+    return mapped_ratio // 2 + distress + m.tunables.swappiness >= 100
 
 
 def step_scan(m: Machine, zone: Zone, call: Callable[[int], int]) -> Op[None]:
@@ -249,6 +250,7 @@ def balance_pgdat(m: Machine, node: Node, scan: Scan) -> Op[None]:
     """
     m.count("pageoutrun")
     zones = list(node.zones)
+    boosted = raise_marks(m, zones)
     for zone in zones:
         zone.temp_priority = DEF_PRIORITY
     try:
@@ -265,6 +267,26 @@ def balance_pgdat(m: Machine, node: Node, scan: Scan) -> Op[None]:
     finally:
         for zone in zones:
             zone.prev_priority = zone.temp_priority
+        lower_marks(m, boosted)
+
+
+def raise_marks(m: Machine, zones: list[Zone]) -> list[Zone]:
+    """Zones whose marks were boosted since: they are raised.
+
+    Source: mm/page_alloc.c boost_watermark(), Linux 6.1.
+    """
+    boosted = [zone for zone in zones if m.core.zone_boost(zone.zid)]
+    for zone in boosted:
+        set_boost(m, zone, m.core.zone_boost(zone.zid))
+    return boosted
+
+
+def lower_marks(m: Machine, zones: list[Zone]) -> None:
+    """The run that a boost was for has ended."""
+    for zone in zones:
+        if m.core.is_open and m.zones.get(zone.zid) is zone:
+            m.core.zone_boost_end(zone.zid)
+            set_boost(m, zone, 0)
 
 
 def lock_node(m: Machine, node: Node) -> Op[None]:
@@ -294,6 +316,24 @@ def kswapd(m: Machine, node: Node) -> Op[None]:
             yield from balance_pgdat(m, node, Scan(kswapd=True))
         finally:
             unlock_node(m, node)
+
+
+def node_reclaim(m: Machine, node: Node, missed: int) -> Op[int]:
+    """Reclaim on the node that requests would not have had to leave; pages freed.
+
+    Source: mm/vmscan.c __node_reclaim(), Linux 6.1.
+    """
+    scan = Scan(kswapd=False)
+    want = max(missed, SWAP_CLUSTER_MAX)
+    freed = 0
+    for zone in reversed(node.zones):
+        for priority in range(NODE_RECLAIM_PRIORITY, -1, -1):
+            if freed >= want or m.zones.get(zone.zid) is not zone:
+                break
+            stat = zone.stat()
+            max_scan = max(stat.inactive >> priority, 2 * SWAP_CLUSTER_MAX)
+            freed += yield from shrink_zone(m, zone, scan, max_scan, want - freed)
+    return freed
 
 
 def direct_zones(m: Machine, cls: int) -> list[Zone]:

@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from memfs.vm import rules26, rules61
 from memfs.vm.ruleviews import (
+    DirtyView,
     ListZone,
     Marks,
     MarkView,
@@ -172,6 +173,17 @@ RULES: Final[dict[str, Rule]] = {
         "percent of memory", _all(10), "mm/page-writeback.c, 2.6.0"
     ),
     "dirty_ratio": Rule("percent of memory", _old_new(40, 20), "mm/page-writeback.c"),
+    "dirty_limits": Rule(
+        "f(DirtyView) -> background limit and limit, pages",
+        _old_new(rules26.dirty_260, rules61.dirty),
+        "get_dirty_limits(), domain_dirty_limits()",
+    ),
+    "boost_factor": Rule(
+        "default of watermark_boost_factor", _old_new(0, 15000), "mm/page_alloc.c"
+    ),
+    "proactiveness": Rule(
+        "default of compaction_proactiveness", _old_new(0, 20), "mm/compaction.c"
+    ),
     "dirty_writeback_ms": Rule("kupdate's period", _all(5000), "5 s, 2.6.0"),
     "dirty_expire_ms": Rule("age at which data is old", _all(30000), "30 s, 2.6.0"),
     "page_cluster": Rule(
@@ -272,6 +284,9 @@ class Rules:
     swappiness: int = 0
     dirty_background_ratio: int = 0
     dirty_ratio: int = 0
+    dirty_limits: Callable[[DirtyView], tuple[int, int]] = rules26.dirty_260
+    boost_factor: int = 0
+    proactiveness: int = 0
     dirty_writeback_ms: int = 0
     dirty_expire_ms: int = 0
     page_cluster: int = 0

@@ -10,6 +10,7 @@ from memfs.vm.ruleviews import (
     CLASS_HIGHMEM,
     CLASS_HOTREMOVABLE,
     CLASS_NORMAL,
+    DirtyView,
     ListZone,
     Marks,
     MarkView,
@@ -128,6 +129,21 @@ def reclaim_zonelist(zonelist: Sequence[ListZone]) -> list[int]:
     Source: mm/vmscan.c shrink_caches(), 2.6.7.
     """
     return [zone.zid for zone in zonelist]
+
+
+def dirty_260(view: DirtyView) -> tuple[int, int]:
+    """The background limit and the limit of dirty pages.
+
+    Source: mm/page-writeback.c get_dirty_limits(), page_writeback_init(), 2.6.0.
+    """
+    scale = min(100, 400 * view.lowmem // view.total)
+    ratio = view.ratio * scale // 100
+    background = view.background_ratio * scale // 100
+    unmapped = 100 - min(100, view.mapped * 100 // view.total)
+    ratio = max(5, min(ratio, unmapped // 2))
+    if background >= ratio:
+        background = ratio // 2
+    return background * view.total // 100, ratio * view.total // 100
 
 
 def oom_260(view: OomView) -> bool:

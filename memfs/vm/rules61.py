@@ -14,6 +14,7 @@ from memfs.vm.ruleviews import (
     CLASS_HIGHMEM,
     CLASS_HOTREMOVABLE,
     CLASS_NORMAL,
+    DirtyView,
     ListZone,
     Marks,
     MarkView,
@@ -112,6 +113,16 @@ def min_free(view: MinFreeView) -> int:
         return root
     pages = min(HUGE_PAGES * view.kernel_zones * HUGE_BLOCKS, view.lowmem // 20)
     return max(root, pages * 4)
+
+
+def dirty(view: DirtyView) -> tuple[int, int]:
+    """The background limit and the limit of dirty pages.
+
+    Source: mm/page-writeback.c domain_dirty_limits(), Linux 6.1.
+    """
+    limit = view.ratio * view.dirtyable // 100
+    background = view.background_ratio * view.dirtyable // 100
+    return (limit // 2 if background >= limit else background), limit
 
 
 def protection(managed: Sequence[int], ratios: Sequence[int]) -> list[list[int]]:

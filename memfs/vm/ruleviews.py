@@ -97,6 +97,25 @@ class MinFreeView(NamedTuple):
     thp: bool
 
 
+class DirtyView(NamedTuple):
+    """What the limits of dirty pages depend on.
+
+    Attributes:
+        total: pages that users can have.
+        lowmem: present pages of the kernel's zones.
+        mapped: pages that tasks map.
+        dirtyable: free pages and pages of files.
+        background_ratio, ratio: percent.
+    """
+
+    total: int
+    lowmem: int
+    mapped: int
+    dirtyable: int
+    background_ratio: int
+    ratio: int
+
+
 class OomView(NamedTuple):
     """What the OOM condition looks at; ns and counts."""
 

@@ -59,6 +59,7 @@ class Sums(NamedTuple):
     interleave_hit: int = 0
     local_node: int = 0
     other_node: int = 0
+    pgalloc: int = 0
 
 
 class NodeFigures(NamedTuple):
@@ -141,8 +142,7 @@ def allocated(counts: Iterable[tuple[int, Sums]]) -> dict[int, int]:
     """Allocations by zone type, from the types and figures of zones."""
     by_type: dict[int, int] = {}
     for kind, sums in counts:
-        served = sums.numa_hit + sums.numa_miss
-        by_type[kind] = by_type.get(kind, 0) + served
+        by_type[kind] = by_type.get(kind, 0) + sums.pgalloc
     return by_type
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from memfs.vm import _ffi
 from memfs.vm._ffi import HugeTouch, Touch
+from memfs.vm.accounting import check_commit
 from memfs.vm.alloc import BUDGET, drive
 from memfs.vm.errors import VmError
 from memfs.vm.filereading import pages_of
@@ -191,6 +192,10 @@ class Task:
         if not 0 < nr <= MAX_AREA or self._next_vpn + nr > MAX_VPN:
             raise VmError(errno.EINVAL, f"an area of {nr} pages")
         mapping = _ffi.NO_ID if file is None else file.id
+        if flags & _ffi.VMA_WRITE and not flags & _ffi.VMA_SHARED:
+            check_commit(self.m, self, nr)
+        if len(self.areas) >= self.m.tunables.max_map_count:
+            raise VmError(errno.ENOMEM, f"{len(self.areas)} areas are too many")
         vma = self.m.core.mmap(self._mm, flags, mapping, 0, self._next_vpn, nr)
         area = Area(
             self._next_area,
@@ -352,7 +357,8 @@ class Task:
         self.cpu_ns += cost
         self.m.cpu_ns[self.cpu] += cost
         if cost:
-            yield Until(self.m.now + cost)
+            with self.m.pressure.computing():
+                yield Until(self.m.now + cost)
         else:
             yield MORE
 

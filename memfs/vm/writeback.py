@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from memfs.vm import _ffi
 from memfs.vm._ffi import ZoneItem
+from memfs.vm.accounting import dirtyable
+from memfs.vm.layoutvalues import PAGE_SIZE
 from memfs.vm.reclaim import congestion_wait, total_memory
+from memfs.vm.ruleviews import DirtyView
 from memfs.vm.sched import MORE, NS_PER_MS, Io, Op, Park, Until
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 MAX_WRITEBACK_PAGES = 1024
 RATELIMIT_EXCEEDED = 8
 STEP = 1024  # pages a call of the core
+NS_PER_CS = 10 * NS_PER_MS
+PERIOD = "write-back's period"
 
 
 class DirtyState(NamedTuple):
@@ -88,16 +93,24 @@ class Writeback:
             mapped += item[ZoneItem.NR_MAPPED] + item[ZoneItem.NR_ANON_MAPPED]
         for zid in self.m.zonelists.get((0, _ffi.CLASS_NORMAL), ()):
             lowmem += self.m.zones[zid].present
-        total = total_memory(self.m)
-        scale = min(100, 400 * lowmem // total)
-        ratio = self.m.rules.dirty_ratio * scale // 100
-        background = self.m.rules.dirty_background_ratio * scale // 100
-        ratio = max(5, min(ratio, (100 - min(100, mapped * 100 // total)) // 2))
-        if background >= ratio:
-            background = ratio // 2
-        return DirtyState(
-            dirty, writeback, background * total // 100, ratio * total // 100
+        now = self.m.tunables
+        background, limit = self.m.rules.dirty_limits(
+            DirtyView(
+                total=total_memory(self.m),
+                lowmem=lowmem,
+                mapped=mapped,
+                dirtyable=dirtyable(self.m),
+                background_ratio=now.dirty_background_ratio,
+                ratio=now.dirty_ratio,
+            )
         )
+        if now.dirty_bytes:
+            limit = -(-now.dirty_bytes // PAGE_SIZE)
+        if now.dirty_background_bytes:
+            background = -(-now.dirty_background_bytes // PAGE_SIZE)
+        if background >= limit:
+            background = limit // 2
+        return DirtyState(dirty, writeback, background, limit)
 
     # -- writers ---------------------------------------------------------------
 
@@ -211,15 +224,23 @@ class Writeback:
     def _kupdate(self) -> Op[None]:
         # wb_kupdate() of 2.6.0, which also has clean files give their descriptors
         # back. It sleeps while nothing is dirty or being written.
-        period = self.m.rules.dirty_writeback_ms * NS_PER_MS
         while True:
+            period = self.m.tunables.dirty_writeback_centisecs * NS_PER_CS
+            if not period:
+                yield Park(PERIOD)
+                continue
             if not self.dirty and not self._in_flight():
                 yield Park("dirty data")
+                continue
             yield Until((self.m.now // period + 1) * period)
-            old = self.m.now - self.m.rules.dirty_expire_ms * NS_PER_MS
+            old = self.m.now - self.m.tunables.dirty_expire_centisecs * NS_PER_CS
             while (yield from self.write_some(MAX_WRITEBACK_PAGES, old)):
                 yield MORE
             self.m.files.settle(len(self.m.files.held))
+
+    def period_changed(self) -> None:
+        """How often old data are looked for is another now."""
+        self.m.sched.wake(PERIOD)
 
     def _in_flight(self) -> bool:
         return any(file.stat().nr_writeback for file in self.m.files.held.values())

@@ -308,6 +308,13 @@ def top_type(m: Machine, cls: int) -> int:
     }[cls]
 
 
+def set_boost(m: Machine, zone: Zone, pages: int) -> None:
+    """Raise a zone's marks by `pages`."""
+    zone.boost = pages
+    m.core.zone_marks(zone.zid, zone_marks(m, zone))
+    m.bump()
+
+
 def list_zones(m: Machine) -> list[ListZone]:
     """The zones that zonelists are made of: populated, gate open."""
     return [
@@ -358,6 +365,7 @@ def set_gate(m: Machine, zones: list[Zone], is_open: bool) -> None:
         zone.gate_open = is_open
         m.core.zone_gate(zone.zid, is_open)
         m.nodes[zone.nid].gates.pop(zone.type, None)
+    m.structure += 1
     rebuild(m)
     if not is_open:
         drain(m, zones)

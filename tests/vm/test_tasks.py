@@ -162,6 +162,7 @@ def test_swapping_keeps_a_working_set_larger_than_memory():
 def test_the_oom_killer_takes_the_largest_task():
     """No swap: the largest goes, its touch ends with ESRCH, the other lives on."""
     with small(swap="0") as m:
+        m.tune("overcommit_memory", 1)
         little, large = m.tasks.create("little", 1), m.tasks.create("large", 2)
         a, b = little.mmap_anon(4 * MIB), large.mmap_anon(64 * MIB)
         m.sched.run(little.touch(a, passes=1))
@@ -201,6 +202,7 @@ def test_a_write_gets_enomem_when_there_is_nobody_to_kill():
 def test_full_swap_kills_too():
     """Swap is a part of the memory that can be full."""
     with small(swap="16M") as m:
+        m.tune("overcommit_memory", 1)
         task = m.tasks.create("hog", 1)
         area = task.mmap_anon(100 * MIB)
         assert errno_of(m, task.touch(area, passes=1)) == "ESRCH"

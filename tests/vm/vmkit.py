@@ -118,3 +118,12 @@ def empty(m, zid, times=20):
         if not m.sched.run(m.purge(zid)).after:
             return n
     return None
+
+
+def errno_name(call):
+    """The errno's name that a call is refused with, None if it is not."""
+    try:
+        call()
+    except VmError as error:
+        return error.name
+    return None

@@ -1,6 +1,7 @@
 """``proc/uptime``, ``proc/stat`` and ``proc/loadavg``: the model's time and work.
 
-The time is the virtual clock's. A CPU is busy while a modelled task touches memory
+The time is the virtual clock's. The load is that of tasks that compute or wait for
+I/O or memory. A CPU is busy while a modelled task touches memory
 on it, else idle; there are no interrupts.
 
 Source: fs/proc/uptime.c, fs/proc/stat.c, fs/proc/loadavg.c, Linux 6.1.
@@ -8,7 +9,10 @@ Source: fs/proc/uptime.c, fs/proc/stat.c, fs/proc/loadavg.c, Linux 6.1.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from memfs.vm.pressure import FIXED
 
 if TYPE_CHECKING:
     from memfs.mount import Mount
@@ -65,6 +69,30 @@ def blocked(mount: Mount) -> int:
 
 
 def render_loadavg(mount: Mount) -> str:
+    """The model's load; tasks are counted with the host's.
+
+    Whoever compares the number with the processes that there are finds the host's.
+    """
+    running_there, total_there, last = host_tasks()
     tasks = mount.machine.tasks.all()
-    last = max((task.pid for task in tasks), default=0)
-    return f"0.00 0.00 0.00 {running(mount)}/{len(tasks)} {last}\n"
+    total = total_there + len(tasks)
+    last = max((task.pid for task in tasks), default=last)
+    now = f"{running_there + running(mount)}/{total} {last}"
+    return f"{' '.join(load(mount))} {now}\n"
+
+
+def load(mount: Mount) -> list[str]:
+    """Load averages of 1, 5 and 15 minutes."""
+    mount.machine.pressure.account()
+    averages = mount.machine.pressure.load.averages
+    return [f"{value // FIXED}.{value % FIXED * 100 // FIXED:02}" for value in averages]
+
+
+def host_tasks() -> tuple[int, int, int]:
+    """Threads of the host that run, all of them, and the last pid given out."""
+    try:
+        words = Path("/proc/loadavg").read_text().split()
+        ran, _, total = words[3].partition("/")
+        return int(ran), int(total), int(words[4])
+    except (OSError, ValueError, IndexError):
+        return 1, 1, 1

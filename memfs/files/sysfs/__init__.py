@@ -179,6 +179,7 @@ MEMORY_ROWS = (
         render_at=memory.render_state,
         store_at=memory.store_state,
         holds=True,
+        polls=memory.changes,
     ),
     Row(
         f"{MEMORY}/memoryN/online",

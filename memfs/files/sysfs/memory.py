@@ -54,6 +54,12 @@ def render_state(mount: Mount, number: int) -> str:
     return block_of(mount, number).state + "\n"
 
 
+def changes(mount: Mount, number: int) -> object:
+    """What poll(2) tells of."""
+    block = mount.machine.blocks.get(number)
+    return None if block is None else block.state
+
+
 def render_online(mount: Mount, number: int) -> str:
     return f"{block_of(mount, number).online:d}\n"
 

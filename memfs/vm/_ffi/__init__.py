@@ -7,6 +7,7 @@ returns its return code (:class:`Rc`); a negative one is raised as VmError by
 
 from __future__ import annotations
 
+from memfs.vm._ffi.blocks import FREE_MOST, PAGEBLOCK_TYPES
 from memfs.vm._ffi.core import (
     Core,
 )
@@ -94,6 +95,7 @@ __all__ = [
     "EVENT_NAMES",
     "FAULT_NAMES",
     "HUGE_ORDERS",
+    "FREE_MOST",
     "KIND_FILE",
     "KIND_RAM",
     "KIND_SHM",
@@ -116,6 +118,7 @@ __all__ = [
     "NR_INUSE_PFNS",
     "NR_ITEMS",
     "NUMA_NAMES",
+    "PAGEBLOCK_TYPES",
     "READ",
     "REASON_NAMES",
     "REVOKE_MAX",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from memfs.vm._ffi.lib import Handle, as_tuple, check, ffi, lib
 
@@ -16,6 +16,16 @@ class BlockStat(NamedTuple):
     user: int
     unmovable: int
     first_unmovable: int
+
+
+PAGEBLOCK_TYPES: Final = (
+    "Unmovable",
+    "Movable",
+    "Reclaimable",
+    "HighAtomic",
+    "Isolate",
+)
+FREE_MOST: Final[int] = lib.VM_FREE_MOST
 
 
 class BlockCalls(Handle):
@@ -45,6 +55,43 @@ class BlockCalls(Handle):
         """A range of free pages comes into a zone."""
         rc = lib.vm_block_online(self.vm, zid, first, nr)
         check(rc, f"pages from {first} into zone {zid}")
+
+    def kpage(self, first: int, nr: int, counts: bool) -> bytes:
+        """64 bits for each page: its flags, or how often it is mapped."""
+        out = ffi.new("uint64_t[]", nr)
+        check(lib.vm_kpage(self.vm, first, nr, counts, out), f"pages from {first}")
+        return bytes(ffi.buffer(out))
+
+    def set_knobs(self, boost_factor: int, numa_off: bool, reclaim_local: bool) -> None:
+        """Settings of the allocator; see struct vm_knobs."""
+        knobs = ffi.new("struct vm_knobs *", (boost_factor, numa_off, reclaim_local))
+        lib.vm_set_knobs(self.vm, knobs)
+
+    def local_misses(self, nid: int) -> int:
+        """Requests that found a CPU's own node low, since the last call."""
+        return int(lib.vm_local_misses(self.vm, nid))
+
+    def zone_boost(self, zid: int) -> int:
+        """Pages by which a zone's marks are raised."""
+        return int(lib.vm_zone_boost(self.vm, zid))
+
+    def zone_boost_end(self, zid: int) -> None:
+        """The zone's marks are raised no more."""
+        lib.vm_zone_boost_end(self.vm, zid)
+
+    def pageblocks(self, zid: int) -> list[int]:
+        """Runs of 512 pages of a zone by type, in the order of PAGEBLOCK_TYPES."""
+        out = ffi.new("uint32_t[]", len(PAGEBLOCK_TYPES))
+        check(lib.vm_pageblocks(self.vm, zid, out), f"there is no zone {zid}")
+        return list(out)
+
+    def free_by_type(self, zid: int) -> list[list[int]]:
+        """Free blocks of a zone by type and order; each count is cut at FREE_MOST."""
+        orders = lib.VM_MAX_ORDER
+        out = ffi.new("uint32_t[]", len(PAGEBLOCK_TYPES) * orders)
+        check(lib.vm_free_by_type(self.vm, zid, out), f"there is no zone {zid}")
+        flat = list(out)
+        return [flat[i : i + orders] for i in range(0, len(flat), orders)]
 
     def zone_bounds(self, zid: int) -> tuple[int, int]:
         """The first page of a zone, and behind its last one."""

@@ -111,6 +111,18 @@ class FileCalls(Handle):
         """
         return int(lib.vm_file_flush(self.vm, mapping, index, nr, drop))
 
+    def file_invalidate(
+        self, mapping: int, index: int, nr: int
+    ) -> tuple[int, int, int]:
+        """Drop up to `nr` clean unused pages from `index` on.
+
+        Returns: return code, next index, pages dropped.
+        """
+        n = self._u32
+        n[0], n[1] = index, 0
+        rc = lib.vm_file_invalidate(self.vm, mapping, n, nr, n + 1)
+        return rc, n[0], n[1]
+
     def file_writeback(self, mapping: int, index: int, nr: int) -> tuple[int, int, int]:
         """Start write-out of up to `nr` dirty pages from `index` on.
 

@@ -56,6 +56,7 @@ NUMA_NAMES: Final = (
     "interleave_hit",
     "local_node",
     "other_node",
+    "pgalloc",
 )
 
 
