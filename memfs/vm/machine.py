@@ -394,6 +394,7 @@ class Machine:
     def keepers_of_block(self, number: int) -> Op[list[Keeper]]:
         """Who keeps a memory block's pages. ENODEV, there is none."""
         return keepers.of_block(self, number)
+
     def tune(self, name: str, value: Any) -> None:
         """Set one of the tunables; see Tunables for their names."""
         tunables.tune(self, name, value)
