@@ -23,24 +23,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "migrate.h"
-
-/* Places that are prefetched together, and looked at before the next ones are. */
-#define GROUP 8u
-
-_Static_assert(ARRAY_SIZE(((struct vm_migrate *)0)->reason) >= NR_REASONS,
-	       "a count for each reason");
-#define TARGETS ARRAY_SIZE(((struct vm_migrate *)0)->target)
-
-_Static_assert(TARGETS <= ZONELIST_MAX, "targets are a zonelist");
-
-struct run {
-	struct vm *vm;
-	struct vm_migrate *mig;
-	struct zone *zone;
-	struct zonelist targets;
-	u32 copied; /* pages whose bytes had to be copied */
-};
+#include "lru_walk.h"
+#include "migrate_page.h"
 
 static bool start(struct run *r, struct vm *vm, struct vm_migrate *mig)
 {
@@ -62,34 +46,19 @@ static bool start(struct run *r, struct vm *vm, struct vm_migrate *mig)
 
 /* ---- prefetch ---- */
 
-static void prefetch_pages(const struct page *pages, const u32 *slot, u32 nr)
-{
-	u32 i;
-
-	for (i = 0; i < nr; i++)
-		if (slot[i] != NONE)
-			prefetchw(&pages[slot[i]]);
-}
-
 /* What has to be changed when a page moves. */
-static void prefetch_behind(struct vm *vm, const u32 *slot, u32 nr)
+static inline void prefetch_behind(struct vm *vm, u32 pfn)
 {
-	u32 i;
+	const struct page *p = &vm->pages[pfn];
 
-	for (i = 0; i < nr; i++) {
-		const struct page *p = &vm->pages[slot[i]];
-
-		if (slot[i] == NONE)
-			continue;
-		if (p->flags & PG_ANON)
-			prefetchw(&vm->stamps[slot[i]]);
-		if (p->flags & RMAP_SINGLE)
-			prefetchw(&vm->ptes[p->rmap]);
-		if (p->flags & PG_CACHED)
-			prefetchw(vm_slot(vm, p->index));
-		else if (p->flags & PG_SWAPCACHE)
-			prefetchw(&vm->swap.cache[p->index]);
-	}
+	if (p->flags & PG_ANON)
+		prefetchw(&vm->stamps[pfn]);
+	if (p->flags & RMAP_SINGLE)
+		prefetchw(&vm->ptes[p->rmap]);
+	if (p->flags & PG_CACHED)
+		prefetchw(vm_slot(vm, p->index));
+	else if (p->flags & PG_SWAPCACHE)
+		prefetchw(&vm->swap.cache[p->index]);
 }
 
 /* The pages that the CPU's list of the first target gives out next. */
@@ -107,240 +76,6 @@ static void prefetch_targets(const struct run *r, u32 nr)
 		prefetchw(&vm->pages[pfn]);
 		prefetchw(&vm->stamps[pfn]);
 	}
-}
-
-/*
- * The next group of places at a list's tail. For each of them a page two batches
- * ahead is fetched, and what lies behind one that is a batch ahead. Return:
- * where the group ends.
- */
-static u32 next_group(const struct run *r, const struct lru *lru, u32 nr)
-{
-	struct vm *vm = r->vm;
-	const struct seg *seg = &vm->segs[lru->tail];
-	const u32 *slot;
-	u32 n;
-
-	nr = min_t(u32, nr, min_t(u32, seg->hi - seg->lo, GROUP));
-	if (vm->conf.prefetch) {
-		n = nr;
-		slot = ring_span(vm, lru, 2 * vm->batch, &n);
-		prefetch_pages(vm->pages, slot, n);
-		n = nr;
-		slot = ring_span(vm, lru, vm->batch, &n);
-		prefetch_behind(vm, slot, n);
-		prefetch_targets(r, nr);
-	}
-	return seg->lo + nr;
-}
-
-/* ---- faults that were asked for ---- */
-
-static bool goes_wrong(const struct run *r, enum vm_fault fault)
-{
-	u32 *left = &r->vm->faults[fault];
-
-	if (!*left)
-		return false;
-	--*left;
-	return true;
-}
-
-/* ---- the ways of 2004 ---- */
-
-static bool is_file(const struct page *p)
-{
-	return (p->flags & (PG_CACHED | PG_SWAPBACKED)) == PG_CACHED;
-}
-
-/* The dirty bits of page tables become the page's. */
-static void gather_dirty(struct vm *vm, u32 pfn)
-{
-	const struct page *p = &vm->pages[pfn];
-	u32 n, pte;
-
-	for (n = 0; (pte = vm_rmap_pte(vm, p, n)) != NONE; n++) {
-		if (!(vm->ptes[pte] & PTE_DIRTY))
-			continue;
-		vm->ptes[pte] &= ~PTE_DIRTY;
-		vm_set_dirty(vm, pfn);
-	}
-}
-
-/*
- * A dirty file page is written; it can move when it has been. If that failed it stays
- * until somebody else's write-out succeeds.
- */
-static enum vm_reason write_out(const struct run *r, u32 pfn, u32 held)
-{
-	struct vm *vm = r->vm;
-
-	gather_dirty(vm, pfn);
-	if (!(vm->pages[pfn].flags & PG_DIRTY))
-		return WHY_NONE;
-	if (vm->pages[pfn].flags & PG_ERROR && (held || r->mig->flags & VM_MIG_NOWAIT))
-		return WHY_IO_ERROR;
-	if (goes_wrong(r, FAULT_WRITEPAGE) || vm_writepage(vm, pfn, false))
-		return WHY_CONGESTED;
-	r->mig->written++;
-	return WHY_WRITEBACK;
-}
-
-static bool swap_full(const struct vm *vm)
-{
-	return vm->swap.nr <= 1 || vm->swap.used >= vm->swap.nr - 1;
-}
-
-static bool needs_slot(const struct run *r, const struct page *p)
-{
-	return r->mig->flags & VM_MIG_SWAPSLOT && p->flags & PG_ANON &&
-	       !(p->flags & PG_SWAPCACHE);
-}
-
-static void take_slot(const struct run *r, u32 pfn)
-{
-	struct vm *vm = r->vm;
-
-	vm_swap_cache_add(vm, pfn, vm_swap_alloc(vm));
-	vm->pages[pfn].flags |= PG_DIRTY | PG_UPTODATE;
-	r->mig->slots++;
-}
-
-static bool pte_locked(struct vm *vm, u32 pte)
-{
-	return vm->vmas[vm->ptbs[pte >> PTB_SHIFT].vma].flags & VM_VMA_LOCKED;
-}
-
-static void leave_to_fault(struct vm *vm, u32 pfn, u32 pte)
-{
-	const struct page *p = &vm->pages[pfn];
-	u32 value = PTE_NONE;
-
-	if (p->flags & PG_SWAPCACHE) {
-		vm->swap.map[p->index]++;
-		vm->mms[vm->vmas[vm->ptbs[pte >> PTB_SHIFT].vma].mm].swap++;
-		value = PTE_SWAP | p->index;
-	}
-	vm_pte_clear(vm, pte, value);
-}
-
-/*
- * Every page table forgets the page, but those of areas locked in memory, which
- * 2004 filled in again. A page that a fault could not find keeps them all.
- */
-static void unmap_lazily(const struct run *r, u32 pfn)
-{
-	struct vm *vm = r->vm;
-	const struct page *p = &vm->pages[pfn];
-	u32 n = 0, pte;
-
-	while (page_cached(p) && (pte = vm_rmap_pte(vm, p, n)) != NONE) {
-		if (pte_locked(vm, pte)) {
-			n++;
-			continue;
-		}
-		leave_to_fault(vm, pfn, pte);
-		r->mig->unmapped++;
-	}
-}
-
-/* ---- one page ---- */
-
-enum outcome { MOVED, GONE, REFUSED, NO_TARGET };
-
-static enum outcome refuse(enum vm_reason *why, enum vm_reason reason)
-{
-	*why = reason;
-	return REFUSED;
-}
-
-/* A real process has it mapped: it is asked for, once. */
-static enum vm_reason ask_back(const struct run *r, u32 pfn)
-{
-	if (r->mig->flags & VM_MIG_FORCE)
-		return WHY_NONE;
-	if (r->mig->flags & VM_MIG_NOWAIT)
-		return WHY_MAPPED;
-	vm_client_ask(r->vm, pfn);
-	return WHY_REVOKING;
-}
-
-static bool at_hand(struct vm *vm, u32 pfn)
-{
-	return vm->pages[pfn].flags & PG_ANON || vm_frame_at_hand(vm, pfn);
-}
-
-/* Every reason that the page itself does not tell; some of them begin something. */
-static enum vm_reason prepare(const struct run *r, u32 pfn, u32 held)
-{
-	const struct page *p = &r->vm->pages[pfn];
-	enum vm_reason why;
-
-	if (p->flags & PG_CLIENTMAPPED) {
-		why = ask_back(r, pfn);
-		if (why)
-			return why;
-	}
-	if (r->mig->flags & VM_MIG_WRITEOUT && is_file(p)) {
-		why = write_out(r, pfn, held);
-		if (why)
-			return why;
-	}
-	if (needs_slot(r, p) && (goes_wrong(r, FAULT_SLOT) || swap_full(r->vm)))
-		return WHY_NO_SWAP;
-	if (goes_wrong(r, FAULT_BYTES) || !at_hand(r->vm, pfn))
-		return WHY_IO_ERROR;
-	return goes_wrong(r, FAULT_REFERENCE) ? WHY_PINNED : WHY_NONE;
-}
-
-/*
- * Whether anybody has a use for it. A page that was held when its last user went may
- * be in the swap cache still, for a slot that nobody wants; in transfer, it has to
- * be there until the end.
- */
-static bool wanted(const struct vm *vm, const struct page *p)
-{
-	if (p->flags & PG_SWAPCACHE && !page_mapped(p))
-		return vm->swap.map[p->index] || p->flags & (PG_LOCKED | PG_WRITEBACK);
-	return page_cached(p) || page_mapped(p);
-}
-
-/*
- * Try one page that is on no list. Moved, its place is at the head of the same list
- * of the new zone; the old page still has its flags.
- */
-static inline enum outcome try_page(struct run *r, u32 old, u32 held,
-				    enum vm_reason *why)
-{
-	const u32 slow = VM_MIG_WRITEOUT | VM_MIG_SWAPSLOT | VM_MIG_LAZY;
-	struct vm *vm = r->vm;
-	const struct page *p = &vm->pages[old];
-	enum vm_reason reason = vm_move_blocked(p, held);
-	struct zone *to;
-	u32 new;
-
-	if (reason)
-		return refuse(why, reason);
-	if (!wanted(vm, p))
-		return GONE;
-	reason = prepare(r, old, held);
-	if (reason)
-		return refuse(why, reason);
-	if (goes_wrong(r, FAULT_TARGET))
-		return NO_TARGET;
-	new = vm_alloc_zonelist(vm, &r->targets, 0, 0);
-	if (new == NONE)
-		return NO_TARGET;
-	if (r->mig->flags & slow) {
-		if (needs_slot(r, p))
-			take_slot(r, old);
-		if (r->mig->flags & VM_MIG_LAZY)
-			unmap_lazily(r, old);
-	}
-	to = page_zone(vm, new);
-	r->copied += vm_move_page(vm, r->zone, to, old, new);
-	vm_lru_add(vm, to, new, (p->flags & PG_ACTIVE) != 0);
-	return MOVED;
 }
 
 /* ---- pages on hold ---- */
@@ -435,12 +170,6 @@ static void leave_list(struct run *r, u32 pfn)
 	vm_free_page_in(r->vm, r->zone, pfn, true);
 }
 
-/* Whether places *at to end are still the next ones. */
-static bool group_stays(struct vm *vm, const struct lru *lru, u32 s, u32 at, u32 end)
-{
-	return lru->tail == s && vm->segs[s].lo == at && vm->segs[s].hi >= end;
-}
-
 static bool hold_full(const struct vm_migrate *mig)
 {
 	return mig->nr_hold == ARRAY_SIZE(mig->hold);
@@ -457,11 +186,13 @@ static u32 move_group(struct run *r, u32 active, u32 nr, bool *nomem)
 	struct lru *lru = &r->zone->lru[active];
 	const u32 s = lru->tail;
 	const u32 *slot = vm->segs[s].slot;
-	u32 at = vm->segs[s].lo, end = next_group(r, lru, nr);
+	u32 at = vm->segs[s].lo, end = next_group(vm, lru, nr, prefetch_behind);
 	enum vm_reason why = WHY_NONE;
 	enum outcome out;
 	u32 n = 0, taken = 0;
 
+	if (vm->conf.prefetch)
+		prefetch_targets(r, end - at);
 	while (at < end) {
 		u32 pfn = slot[at++];
 
@@ -679,73 +410,4 @@ int vm_migrate_block(struct vm *vm, struct vm_migrate *mig, uint32_t *pfn, uint3
 		r.copied = 0;
 	}
 	return *pfn < end ? VM_MORE : VM_DONE;
-}
-
-/* ---- looking only ---- */
-
-/* Whether and why not, of any page that is not free. */
-static void check_page(const struct run *r, u32 pfn)
-{
-	const struct page *p = &r->vm->pages[pfn];
-	u32 type = page_type(p);
-	enum vm_reason why;
-
-	if (type == VM_T_HUGE || type == VM_T_TAIL) {
-		r->mig->attempted++;
-		r->mig->moved++;
-		return;
-	}
-	if (type != VM_T_USER && type != VM_T_KERNEL && type != VM_T_HWPOISON)
-		return;
-	why = vm_move_blocked(p, (p->flags & PG_PAGEVEC) != 0);
-	if (p->flags & PG_ISOLATED)
-		why = WHY_HELD;
-	if (!why && needs_slot(r, p) && swap_full(r->vm))
-		why = WHY_NO_SWAP;
-	if (!why && r->mig->flags & VM_MIG_WRITEOUT && is_file(p) &&
-	    !(~p->flags & (PG_DIRTY | PG_ERROR)))
-		why = WHY_IO_ERROR;
-	r->mig->attempted++;
-	r->mig->moved += why == WHY_NONE;
-	r->mig->failed += why != WHY_NONE;
-	if (why)
-		r->mig->reason[why]++;
-}
-
-/*
- * vm_migrate_check - how many pages would move, and why the others would not
- * @mig:    as for vm_migrate(); `moved` counts pages that would
- * @cursor: 0 to begin
- * @budget: pages in this call
- *
- * Nothing is changed. Return: VM_DONE, VM_MORE, -ENODEV.
- */
-int vm_migrate_check(struct vm *vm, struct vm_migrate *mig, uint32_t *cursor,
-		     uint32_t budget)
-{
-	struct run r = { .vm = vm, .mig = mig };
-	u32 pfn;
-
-	if (!zone_ok(vm, mig->zid))
-		return -ENODEV;
-	r.zone = &vm->zones[mig->zid];
-	pfn = vm_zone_next(vm, r.zone, *cursor);
-	for (; budget && pfn != NONE; budget--, pfn = vm_zone_next(vm, r.zone, pfn + 1))
-		check_page(&r, pfn);
-	*cursor = pfn;
-	return pfn == NONE ? VM_DONE : VM_MORE;
-}
-
-/* A fault point; times 0: it does not happen any more. */
-int vm_fault(struct vm *vm, uint32_t fault, uint32_t times)
-{
-	if (fault >= VM_NR_FAULTS)
-		return -EINVAL;
-	vm->faults[fault] = times;
-	return 0;
-}
-
-uint32_t vm_fault_left(struct vm *vm, uint32_t fault)
-{
-	return fault < VM_NR_FAULTS ? vm->faults[fault] : 0;
 }
