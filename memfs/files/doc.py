@@ -6,7 +6,7 @@ test compares the page with what this module makes.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -149,7 +149,9 @@ def _tasks() -> Sequence[taskgrammar.Row]:
 
 def main() -> None:
     """Write the page."""
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else PAGE
+    parser = argparse.ArgumentParser(prog="python -m memfs.files.doc")
+    parser.add_argument("file", nargs="?", type=Path, default=PAGE)
+    path: Path = parser.parse_args().file
     path.parent.mkdir(exist_ok=True)
     path.write_text(page(), encoding="ascii")
 
