@@ -2,7 +2,8 @@
 
 From the tree of a machine, without a kernel between, or from a mount. What can only
 be written becomes an empty file of its mode; directories can be written to by their
-owner, so that a copy can be removed.
+owner, so that a copy can be removed. The files that have a number for each page
+(PER_PAGE) are left out.
 
 What it is not: a copy changes no more, and what is written to it is plain text.
 """
@@ -30,6 +31,9 @@ TAR_MODES = {
     ".tar.xz": "w:xz",
 }
 DIR_MODE = 0o755
+CHUNK = 1 << 17  # bytes of a read
+# A number for each page: as large as the machine, and of no use once it is old.
+PER_PAGE = frozenset({"proc/kpagecount", "proc/kpageflags"})
 
 
 class Entry(NamedTuple):
@@ -63,7 +67,8 @@ def _node(path: str, node: Node) -> Iterator[Entry]:
     elif isinstance(node, Dir):
         yield Entry(path, attr.mode, b"", attr.mtime_ns)
         for name, below in node.entries():
-            yield from _node(f"{path}/{name.decode()}", below)
+            if f"{path}/{name.decode()}" not in PER_PAGE:
+                yield from _node(f"{path}/{name.decode()}", below)
     else:
         yield Entry(path, attr.mode, _content(node), attr.mtime_ns)
 
@@ -103,11 +108,15 @@ def _path(point: Path, path: str) -> Iterator[Entry]:
         return
     yield Entry(path, status.st_mode, data, status.st_mtime_ns)
     for name in names:
-        yield from _path(point, f"{path}/{name}")
+        if f"{path}/{name}" not in PER_PAGE:
+            yield from _path(point, f"{path}/{name}")
 
 
 def _bytes(where: Path, mode: int) -> bytes:
-    return where.read_bytes() if mode & 0o444 else b""
+    if not mode & 0o444:
+        return b""
+    with where.open("rb", buffering=0) as file:
+        return b"".join(iter(lambda: file.read(CHUNK), b""))
 
 
 # -- writing --------------------------------------------------------------------------

@@ -234,12 +234,19 @@ def test_gates_are_idempotent(mount):
     assert text(mount, "memhotplug") == BOOTED
 
 
+# Those of the root; proc/ and sys/ answer as the kernel's do.
+FILES = [
+    row
+    for row in TABLE
+    if row.kind not in ("link", "directory")
+    and not row.path.startswith(("proc/", "sys/"))
+]
 JUNK = [b"junk\n", b"\0", b"\xff" * 10, b"=" * 64, b"\n\n", b"5", b"a" * MIB]
 
 
 def test_nothing_that_is_written_ends_the_daemon(mount):
     """Every writable file, opened in every way, with every kind of junk."""
-    writable = [row for row in TABLE if row.mode & 0o222]
+    writable = [row for row in FILES if row.mode & 0o222]
     for row in writable:
         for flags in (os.O_WRONLY, os.O_WRONLY | os.O_APPEND, os.O_WRONLY | os.O_TRUNC):
             for data in JUNK:
@@ -256,9 +263,32 @@ def test_nothing_that_is_written_ends_the_daemon(mount):
     assert text(mount, "memhotplug") == BOOTED
 
 
+def test_junk_in_proc_and_sys_ends_nothing(mount_real):
+    """It is taken or refused with an errno; the machine is whole afterwards."""
+    mount = mount_real()
+    writable = [
+        path
+        for top in ("proc", "sys")
+        for path in sorted((mount / top).rglob("*"))
+        if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o222
+    ]
+    assert len(writable) > 100
+    for path in writable:
+        for data in JUNK:
+            fd = os.open(path, os.O_WRONLY)
+            try:
+                with contextlib.suppress(OSError):
+                    os.write(fd, data)
+            finally:
+                os.close(fd)
+
+    mount.write("control/validate", "1")
+    assert text(mount, "control/validate") == "ok\n"
+
+
 def test_odd_uses_of_every_file(mount):
     """Truncated, mapped, removed, renamed, opened to write: an errno, no more."""
-    for row in TABLE:
+    for row in FILES:
         path = mount / row.path.replace("nodeN", "node1")
         if not row.mode & 0o222:
             with pytest.raises(PermissionError):
@@ -359,10 +389,13 @@ def test_the_victim_of_a_lack_of_memory_gets_esrch(tmp_path, mount_real):
     (tmp_path / "noswap.toml").write_text(NO_SWAP)
     mount = mount_real("--machine", str(tmp_path / "noswap.toml"))
     task = Task(mount)
-    task.say("mmap anon 64M")
+    # Each would fit, which is all that is asked; together they do not.
+    for _ in range(3):
+        task.say("mmap anon 20M")
 
     with pytest.raises(ProcessLookupError):
-        task.say("touch 1 write")
+        for number in (1, 2, 3):
+            task.say(f"touch {number} write")
 
     assert "state=killed" in task.state()
     with pytest.raises(ProcessLookupError):
