@@ -51,8 +51,12 @@ test_expect_code 1 'touching behind the end of a file is the end' \
 test_expect_code 2 'a size that makes no sense is a usage error' \
 	'memfs hog anon much'
 
-test_expect_code 137 'a hog that is too big is killed, and says 137' \
+test_expect_code 1 'a hog that is larger than the machine is refused its area' \
 	'timeout 120 memfs hog anon 1G'
+
+test_expect_code 137 'where all is promised it is killed, and says 137' '
+	echo 1 >"$mnt/proc/sys/vm/overcommit_memory" &&
+	timeout 120 memfs hog anon 1G'
 
 test_expect_success 'the machine has its memory back' '
 	test_until "! grep -q ^pid= \"$mnt/control/tasks\"" &&
