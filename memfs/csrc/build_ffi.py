@@ -1,9 +1,10 @@
 """Build description of the compiled core, ``memfs.vm._vmcore``.
 
 Run by setup.py through cffi (API mode, out of line); nothing imports it at run
-time. The declarations are not repeated here: they are the text of ``memfs.h``
-between ``/* cdef-begin */`` and ``/* cdef-end */``. The sources are every C file
-of this directory but those of the FUSE shim, a shared object of its own.
+time. The declarations are not repeated here: they are the text of ``memfs.h`` and
+of the headers that it includes, in that order, between ``/* cdef-begin */`` and
+``/* cdef-end */``. The sources are every C file of this directory but those of the
+FUSE shim, a shared object of its own.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ SANITIZE_CFLAGS = [
     "-UNDEBUG",
 ]
 
+_INCLUDE = re.compile(r'^#include "(.*)"$', re.MULTILINE)
 _CDEF = re.compile(r"/\* cdef-begin \*/(.*?)/\* cdef-end \*/", re.DOTALL)
 
 
@@ -60,8 +62,15 @@ def declarations(header: str) -> str:
     """
     parts = _CDEF.findall(header)
     if not parts:
-        raise ValueError("memfs.h: no text between cdef-begin and cdef-end")
+        raise ValueError("a header has no text between cdef-begin and cdef-end")
     return "\n".join(parts)
+
+
+def face() -> list[Path]:
+    """``memfs.h`` and what it includes: what Python sees of the core."""
+    path = CSRC / "memfs.h"
+    names = _INCLUDE.findall(path.read_text(encoding="utf-8"))
+    return [path, *(CSRC / name for name in names)]
 
 
 def core_sources() -> list[str]:
@@ -81,14 +90,15 @@ def shim_sources() -> list[str]:
 
 def headers() -> list[str]:
     """What a rebuild depends on beside the sources."""
-    paths = [*sorted(CSRC.glob("*.h")), Path(__file__).resolve()]
+    paths = [*sorted(CSRC.glob("**/*.h")), Path(__file__).resolve()]
     return [str(path.relative_to(ROOT)) for path in paths]
 
 
 def make_builder() -> FFI:
     """The cffi builder that setup.py asks for by name."""
     builder = FFI()
-    builder.cdef(declarations((CSRC / "memfs.h").read_text(encoding="utf-8")))
+    for path in face():
+        builder.cdef(declarations(path.read_text(encoding="utf-8")))
     builder.set_source(
         MODULE,
         '#include "memfs.h"',

@@ -62,7 +62,7 @@ def pkg_config(package: str) -> tuple[list[str], list[str]]:
 
 def _stamp(command: Sequence[str], inputs: Sequence[Path]) -> str:
     digest = hashlib.sha256(repr(list(command)).encode())
-    for path in [*inputs, *sorted(CSRC.glob("*.h")), *sorted(SOURCES.glob("*.h"))]:
+    for path in [*inputs, *sorted(CSRC.glob("**/*.h")), *sorted(SOURCES.glob("*.h"))]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
