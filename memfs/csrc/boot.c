@@ -41,9 +41,11 @@ void *vm_arena(struct vm *vm, size_t bytes)
 
 static int boot_pages(struct vm *vm)
 {
-	size_t n = vm->max_pfn;
+	const size_t block = 1u << (VM_MAX_ORDER - 1);
+	size_t n = vm->max_pfn, whole = (n + block - 1) & ~(block - 1);
 
-	vm->pages = vm_arena(vm, n * sizeof(struct page));
+	/* A buddy behind the last page is there to be looked at. */
+	vm->pages = vm_arena(vm, whole * sizeof(struct page));
 	vm->stamps = vm_arena(vm, n * sizeof(u32));
 	vm->frames = vm_arena(vm, n * PAGE_SIZE);
 	vm->resident = vm_arena(vm, n / 8 + 8);

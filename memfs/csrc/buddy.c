@@ -194,36 +194,34 @@ u32 vm_rmqueue(struct vm *vm, struct zone *z, u32 order)
 }
 
 /*
+ * Give a block back and join it with its buddies; the pages are zeroed.
+ *
  * A buddy lies in the same block of the highest order. Zones and memory blocks start
- * on one, so a free buddy is of the same zone, and isolated if the page is.
+ * on one, so a free buddy is of the same zone, and isolated if the page is; the array
+ * of pages ends on one.
  */
-static inline bool buddy_is_free(struct vm *vm, u32 pfn, u32 order)
-{
-	const u32 head = VM_T_BUDDY | order << EXTRA_SHIFT;
-
-	return pfn < vm->max_pfn &&
-	       (vm->pages[pfn].flags & (TYPE_MASK | EXTRA_MASK)) == head;
-}
-
-/* Give a block back and join it with its buddies; the pages are zeroed. */
 void vm_buddy_free(struct vm *vm, struct zone *z, u32 pfn, u32 order)
 {
 	const bool isolated = page_isolated(vm, pfn);
-	struct free_area *area = isolated ? z->iso : z->area;
+	struct free_area *area = (isolated ? z->iso : z->area) + order;
+	struct page *const pages = vm->pages;
+	u32 head = VM_T_BUDDY | order << EXTRA_SHIFT, bit = 1u << order;
+	const u32 first = pfn;
 
-	z->item[isolated ? NR_FREE_ISO : NR_FREE] += 1u << order;
-	vm->pages[pfn] = (struct page){ 0 };
-	while (order < TOP) {
-		u32 buddy = pfn ^ 1u << order;
-
-		if (!buddy_is_free(vm, buddy, order))
-			break;
-		area_remove(vm, &area[order], buddy);
-		pfn &= ~(1u << order);
+	z->item[isolated ? NR_FREE_ISO : NR_FREE] += bit;
+	while (order < TOP &&
+	       (pages[pfn ^ bit].flags & (TYPE_MASK | EXTRA_MASK)) == head) {
+		area_remove(vm, area, pfn ^ bit);
+		pfn &= ~bit;
+		bit <<= 1;
+		head += EXTRA_ONE;
+		area++;
 		order++;
 	}
+	if (pfn != first)
+		pages[first] = (struct page){ 0 };
 	pageblock_forget(vm, pfn, order);
-	area_push(vm, &area[order], pfn, order);
+	area_push(vm, area, pfn, order);
 }
 
 /* The free block that a free page is in: its order. */

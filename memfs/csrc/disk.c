@@ -11,7 +11,7 @@
  */
 #include <errno.h>
 
-#include "vm_int.h"
+#include "queue.h"
 
 #define NSEC 1000000000ull
 
@@ -96,29 +96,21 @@ static void merge_end(struct dev *d, const struct req *rq, u32 r)
 		*place = 0;
 }
 
-static inline bool may_grow(const struct dev *d, const struct req *rq, u32 mapping,
-			    u32 index)
-{
-	return rq->mapping == mapping && rq->index + rq->nr == index &&
-	       rq->nr < d->conf.merge_pages;
-}
-
 static inline bool merge(struct vm *vm, struct dev *d, bool write, u32 mapping,
 			 u32 index, u32 pfn)
 {
 	u32 r = d->last[write];
 	u32 *place;
 
-	if (!r || !may_grow(d, &vm->reqs[r - 1], mapping, index)) {
+	if (!r || !req_may_grow(d, &vm->reqs[r - 1], mapping, index)) {
 		place = hash_end(d, write, mapping, index);
 		r = *place;
-		if (!r || !may_grow(d, &vm->reqs[r - 1], mapping, index))
+		if (!r || !req_may_grow(d, &vm->reqs[r - 1], mapping, index))
 			return false;
 		*place = 0;
 		set_last(vm, d, write, r - 1);
 	}
-	vm->reqs[r - 1].pfn[vm->reqs[r - 1].nr++] = pfn;
-	d->stat.merged++;
+	req_grow(d, &vm->reqs[r - 1], pfn);
 	return true;
 }
 

@@ -11,9 +11,6 @@
  */
 #include "lru_ring.h"
 
-/* Joined segments hold at most half of what fits, so that joins stay rare. */
-#define JOIN_LIVE (SEG_SIZE / 2)
-
 static u32 seg_new(struct vm *vm, u32 lo)
 {
 	u32 s = vm->free_seg;
@@ -157,7 +154,7 @@ void vm_lru_end_tail(struct vm *vm, struct lru *lru)
 }
 
 /* A tail with a free place: its segment. */
-static u32 tail_with_room(struct vm *vm, struct lru *lru)
+u32 vm_lru_new_tail(struct vm *vm, struct lru *lru)
 {
 	if (lru->tail != NONE)
 		seg_tidy(vm, lru, lru->tail);
@@ -166,36 +163,13 @@ static u32 tail_with_room(struct vm *vm, struct lru *lru)
 	return lru->tail;
 }
 
-static inline void ring_add_tail(struct vm *vm, struct lru *lru, u32 pfn)
+/* A segment has become thin: it goes, or is joined with a neighbour. */
+void vm_lru_thin(struct vm *vm, struct lru *lru, u32 s)
 {
-	u32 s = lru->tail;
-
-	if (s == NONE || vm->segs[s].lo == 0)
-		s = tail_with_room(vm, lru);
-	place(vm, s, --vm->segs[s].lo, pfn);
-	vm->segs[s].live++;
-	lru->nr++;
-}
-
-static inline void seg_thin(struct vm *vm, struct lru *lru, u32 s)
-{
-	const struct seg *seg = &vm->segs[s];
-
-	if (seg->live == 0)
+	if (vm->segs[s].live == 0)
 		seg_unlink(vm, lru, s);
-	else if (seg->live % 64 == 0 && seg->live <= JOIN_LIVE)
+	else
 		join_neighbour(vm, lru, s);
-}
-
-static inline void ring_del(struct vm *vm, struct lru *lru, u32 pfn)
-{
-	u32 s = vm->pages[pfn].pos >> SEG_SHIFT;
-	struct seg *seg = &vm->segs[s];
-
-	seg->slot[vm->pages[pfn].pos & (SEG_SIZE - 1)] = NONE;
-	seg->live--;
-	lru->nr--;
-	seg_thin(vm, lru, s);
 }
 
 /* Take the oldest page off; its flags and the zone's counters stay. */
@@ -226,7 +200,7 @@ void vm_lru_add_tail(struct vm *vm, struct zone *z, u32 pfn, u32 active)
 
 	p->flags |= active ? PG_LRU | PG_ACTIVE : PG_LRU;
 	count(z, p, active, 1);
-	ring_add_tail(vm, &z->lru[active], pfn);
+	ring_add_tail(vm, &z->lru[active], p, pfn);
 }
 
 void vm_lru_del(struct vm *vm, struct zone *z, u32 pfn)
@@ -235,7 +209,7 @@ void vm_lru_del(struct vm *vm, struct zone *z, u32 pfn)
 	u32 active = (p->flags & PG_ACTIVE) != 0;
 
 	count(z, p, active, (u32)-1);
-	ring_del(vm, &z->lru[active], pfn);
+	ring_del(vm, &z->lru[active], p);
 	p->flags &= ~(u32)(PG_LRU | PG_ACTIVE);
 }
 
@@ -333,13 +307,13 @@ void vm_put_page(struct vm *vm, u32 pfn, bool cold)
 /* Write-out for reclaim ended: next in line to be freed. */
 void vm_rotate_reclaimable(struct vm *vm, u32 pfn)
 {
-	const struct page *p = &vm->pages[pfn];
+	struct page *p = &vm->pages[pfn];
 	struct lru *lru;
 
-	if (p->flags & (PG_LOCKED | PG_DIRTY | PG_ACTIVE) || !(p->flags & PG_LRU))
+	if ((p->flags & (PG_LOCKED | PG_DIRTY | PG_ACTIVE | PG_LRU)) != PG_LRU)
 		return;
 	lru = &page_zone(vm, pfn)->lru[LRU_INACTIVE];
-	ring_del(vm, lru, pfn);
-	ring_add_tail(vm, lru, pfn);
+	ring_del(vm, lru, p);
+	ring_add_tail(vm, lru, p, pfn);
 	vm->event[EV_PGROTATED]++;
 }

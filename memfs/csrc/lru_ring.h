@@ -9,7 +9,12 @@
 #include "vm_int.h"
 
 u32 vm_lru_new_head(struct vm *vm, struct lru *lru); /* a head with room; its segment */
+u32 vm_lru_new_tail(struct vm *vm, struct lru *lru); /* the same at the other end */
 void vm_lru_end_tail(struct vm *vm, struct lru *lru); /* the tail's segment is empty */
+void vm_lru_thin(struct vm *vm, struct lru *lru, u32 s);
+
+/* Joined segments hold at most half of what fits, so that joins stay rare. */
+#define JOIN_LIVE (SEG_SIZE / 2)
 
 /* Take the oldest page off a ring that has one. */
 static inline u32 ring_pop(struct vm *vm, struct lru *lru)
@@ -28,18 +33,59 @@ static inline u32 ring_pop(struct vm *vm, struct lru *lru)
 	return pfn;
 }
 
+/* Whether a page can be pushed without a change of the segments. */
+static inline bool ring_has_place(struct vm *vm, const struct lru *lru)
+{
+	return lru->head != NONE && vm->segs[lru->head].hi < SEG_SIZE;
+}
+
+/* To the end of the head's segment, where there is a place. */
+static inline void ring_put(struct vm *vm, struct lru *lru, struct seg *seg,
+			    struct page *p, u32 pfn)
+{
+	const u32 hi = seg->hi;
+
+	p->pos = (u32)(seg - vm->segs) << SEG_SHIFT | hi;
+	seg->slot[hi] = pfn;
+	seg->hi = hi + 1;
+	seg->live++;
+	lru->nr++;
+}
+
 static inline void ring_push(struct vm *vm, struct lru *lru, u32 pfn)
 {
 	u32 s = lru->head;
-	struct seg *seg;
 
 	if (s == NONE || vm->segs[s].hi == SEG_SIZE)
 		s = vm_lru_new_head(vm, lru);
+	ring_put(vm, lru, &vm->segs[s], &vm->pages[pfn], pfn);
+}
+
+static inline void ring_add_tail(struct vm *vm, struct lru *lru, struct page *p,
+				 u32 pfn)
+{
+	u32 s = lru->tail;
+	struct seg *seg;
+
+	if (s == NONE || vm->segs[s].lo == 0)
+		s = vm_lru_new_tail(vm, lru);
 	seg = &vm->segs[s];
-	vm->pages[pfn].pos = s << SEG_SHIFT | seg->hi;
-	seg->slot[seg->hi++] = pfn;
+	seg->slot[--seg->lo] = pfn;
+	p->pos = s << SEG_SHIFT | seg->lo;
 	seg->live++;
 	lru->nr++;
+}
+
+/* Out of the middle: its place is a tombstone. */
+static inline void ring_del(struct vm *vm, struct lru *lru, const struct page *p)
+{
+	const u32 s = p->pos >> SEG_SHIFT;
+	struct seg *seg = &vm->segs[s];
+
+	seg->slot[p->pos & (SEG_SIZE - 1)] = NONE;
+	lru->nr--;
+	if (--seg->live % 64 == 0 && seg->live <= JOIN_LIVE)
+		vm_lru_thin(vm, lru, s);
 }
 
 /* The tail's segment was read up to place `at`; nr pages are taken. */

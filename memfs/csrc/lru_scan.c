@@ -15,23 +15,19 @@
 #include <errno.h>
 
 #include "lru_walk.h"
-#include "shrink_page.h"
+#include "shrink_runs.h"
 
 /* ---- prefetch ---- */
 
 /* What the decision about a page, or its end, looks at. */
-static inline void prefetch_behind_one(struct vm *vm, u32 pfn)
+static __always_inline void prefetch_behind_one(struct vm *vm, u32 pfn)
 {
 	const struct page *p = &vm->pages[pfn];
 
-	if (p->flags & RMAP_SINGLE) {
+	if (p->flags & RMAP_SINGLE)
 		prefetchw(&vm->ptes[p->rmap]);
-	} else if (p->flags & PG_CACHED) {
-		prefetchw(vm_slot(vm, p->index));
-	} else if (p->flags & PG_SWAPCACHE) {
-		prefetchw(&vm->swap.map[p->index]);
-		prefetchw(&vm->stamps[pfn]);
-	}
+	else if (p->flags & PG_CACHED)
+		prefetchw(&vm->rnodes[p->index >> RN_SHIFT].dirty);
 }
 
 /* ---- pages on their way ---- */
@@ -110,63 +106,23 @@ static void count_scanned(struct vm *vm, struct vm_reclaim *rc, u32 nr)
 	vm->event[rc->kswapd ? EV_PGSCAN_KSWAPD : EV_PGSCAN_DIRECT] += nr;
 }
 
-/* All the questions of shrink_page() at once: clean, and nobody's. */
-static inline bool is_idle(struct vm *vm, const struct page *p)
-{
-	const u32 busy = PG_LOCKED | PG_DIRTY | PG_PRIVATE | PG_WRITEBACK | PG_MLOCKED |
-			 MAPPED | EXTRA_MASK;
-	const u32 flags = p->flags;
-
-	if (flags & busy || !(flags & (PG_CACHED | PG_SWAPCACHE)))
-		return false;
-	return !(flags & PG_REFERENCED && mapping_inuse(vm, p));
-}
-
-static void drop_swapbacked(struct vm *vm, struct zone *z, struct vm_reclaim *rc,
-			    u32 pfn)
+static void activate(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u32 pfn)
 {
 	struct page *p = &vm->pages[pfn];
+	const u32 backed = (p->flags & PG_SWAPBACKED) != 0;
 
-	z->item[NR_INACTIVE_ANON] -= (p->flags & PG_SWAPBACKED) != 0;
-	if (!(p->flags & PG_SWAPCACHE)) {
-		vm_cache_remove(vm, pfn);
-		return;
-	}
-	rc->nr_mapped++;
-	z->item[NR_ANON] -= (p->flags & PG_ANON) != 0;
-	vm_swap_cache_del(vm, pfn);
-}
-
-static inline void drop_idle(struct vm *vm, struct zone *z, struct vm_reclaim *rc,
-			     u32 pfn)
-{
-	if (vm->pages[pfn].flags & (PG_SWAPCACHE | PG_SWAPBACKED))
-		drop_swapbacked(vm, z, rc, pfn);
-	else
-		vm_cache_remove(vm, pfn);
-	vm_free_page_in(vm, z, pfn, true);
-}
-
-static inline void activate(struct vm *vm, struct zone *z, struct vm_reclaim *rc,
-			    u32 pfn)
-{
-	struct page *p = &vm->pages[pfn];
-
-	rc->activated++;
-	vm->event[EV_PGACTIVATE]++;
 	z->item[NR_INACTIVE]--;
 	z->item[NR_ACTIVE]++;
-	if (p->flags & PG_SWAPBACKED) {
-		z->item[NR_INACTIVE_ANON]--;
-		z->item[NR_ACTIVE_ANON]++;
-	}
+	z->item[NR_INACTIVE_ANON] -= backed;
+	z->item[NR_ACTIVE_ANON] += backed;
+	rc->activated++;
+	vm->event[EV_PGACTIVATE]++;
 	p->flags |= PG_ACTIVE;
 	ring_push(vm, &z->lru[LRU_ACTIVE], pfn);
 }
 
-/* One page off the list and to where it belongs. Return: whether it was freed. */
-static inline bool shrink_one(struct vm *vm, struct zone *z, struct vm_reclaim *rc,
-			      u32 pfn)
+/* The long way, with everything up to date. Return: whether the page was freed. */
+static bool shrink_one(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u32 pfn)
 {
 	struct page *p = &vm->pages[pfn];
 	enum verdict v = shrink_page(vm, z, rc, pfn);
@@ -187,42 +143,37 @@ static inline bool shrink_one(struct vm *vm, struct zone *z, struct vm_reclaim *
 }
 
 /*
- * Up to nr pages of the tail's next group. Pages that are dropped leave the ring
- * together; before another page is looked at the ring is brought up to date,
- * for that may move pages about. Return: pages looked at.
+ * Up to nr pages of the tail's next group, run by run. After each the ring is brought
+ * up to date; what goes the long way may move pages about. Return: pages looked at.
  */
 static u32 shrink_group(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u32 nr,
 			u32 *gone)
 {
 	struct lru *lru = &z->lru[LRU_INACTIVE];
-	const u32 s = lru->tail;
-	const u32 *slot = vm->segs[s].slot;
-	u32 at = vm->segs[s].lo, end = next_group(vm, lru, nr, prefetch_behind_one);
-	u32 n = 0, dropped = 0;
+	const u32 s = lru->tail, lo = vm->segs[s].lo;
+	const u32 end = next_group(vm, lru, nr, prefetch_behind_one);
+	struct walk w = { vm, z, rc, &vm->segs[s].slot[lo], 0, end - lo, 0, 0 };
+	u32 pfn, seen = 0;
 
-	while (at < end) {
-		u32 pfn = slot[at++];
+	do {
+		struct spot at = run_begin(&w);
 
-		if (pfn == NONE)
-			continue;
-		n++;
-		if (is_idle(vm, &vm->pages[pfn])) {
-			drop_idle(vm, z, rc, pfn);
-			dropped++;
-			continue;
+		pfn = run_next(&at);
+		run_end(&w, &at, 0);
+		if (pfn != NONE)
+			run_from(&w, vm->pages[pfn].flags);
+		if (pfn != NONE && !w.taken) {
+			ring_taken(vm, lru, lo + ++w.i, 1);
+			w.gone += shrink_one(vm, z, rc, pfn);
+			seen++;
+		} else {
+			ring_taken(vm, lru, lo + w.i, w.taken);
+			seen += w.taken;
 		}
-		*gone += dropped;
-		z->item[NR_INACTIVE] -= dropped;
-		ring_taken(vm, lru, at, dropped + 1);
-		dropped = 0;
-		*gone += shrink_one(vm, z, rc, pfn);
-		if (rc->nr_hold || !group_stays(vm, lru, s, at, end))
-			return n;
-	}
-	*gone += dropped;
-	z->item[NR_INACTIVE] -= dropped;
-	ring_taken(vm, lru, at, dropped);
-	return n;
+		w.taken = 0;
+	} while (w.i < w.nr && !rc->nr_hold && group_stays(vm, lru, s, lo + w.i, end));
+	*gone += w.gone;
+	return seen;
 }
 
 /* Up to nr pages of a round. Return: how many were looked at. */
@@ -315,43 +266,78 @@ static inline bool stays_active(struct vm *vm, const struct zone *z,
 	return vm->swap.nr <= 1 && !page_cached(p) && !(p->flags & PG_PRIVATE);
 }
 
-static void count_refilled(struct vm *vm, struct vm_reclaim *rc, u32 nr, u32 inactive)
+/* What a group of pages changes of the counters. */
+struct refilled {
+	u32 seen, inactive;
+	u32 moved, backed; /* of the inactive ones: all but those that nobody had */
+};
+
+static void count_refilled(struct vm *vm, struct zone *z, struct vm_reclaim *rc,
+			   const struct refilled *r)
 {
-	rc->refilled += nr;
-	rc->deactivated += inactive;
-	vm->event[EV_PGREFILL] += nr;
-	vm->event[EV_PGDEACTIVATE] += inactive;
+	z->item[NR_ACTIVE] -= r->moved;
+	z->item[NR_INACTIVE] += r->moved;
+	z->item[NR_ACTIVE_ANON] -= r->backed;
+	z->item[NR_INACTIVE_ANON] += r->backed;
+	rc->refilled += r->seen;
+	rc->deactivated += r->inactive;
+	vm->event[EV_PGREFILL] += r->seen;
+	vm->event[EV_PGDEACTIVATE] += r->inactive;
 }
 
-/* Up to nr pages of the tail's next group. Return: pages looked at. */
+/* A page goes inactive, if anybody has it still. */
+static inline void deactivate(struct vm *vm, struct zone *z, struct refilled *r,
+			      u32 pfn)
+{
+	struct page *p = &vm->pages[pfn];
+
+	r->inactive++;
+	if (!in_use(p)) {
+		putback(vm, z, pfn, LRU_ACTIVE, LRU_INACTIVE);
+		return;
+	}
+	r->moved++;
+	r->backed += (p->flags & PG_SWAPBACKED) != 0;
+	p->flags &= ~(u32)PG_ACTIVE;
+	ring_push(vm, &z->lru[LRU_INACTIVE], pfn);
+}
+
+/*
+ * Up to nr pages of the tail's next group. The ring is brought up to date before a
+ * page is put where there is no place. Return: pages looked at.
+ */
 static u32 refill_group(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u32 nr)
 {
 	struct lru *lru = &z->lru[LRU_ACTIVE];
-	const u32 s = lru->tail;
-	const u32 *slot = vm->segs[s].slot;
-	u32 at = vm->segs[s].lo, end = next_group(vm, lru, nr, prefetch_behind_one);
-	u32 n = 0, inactive = 0;
-	bool stays = true;
+	const u32 *slot = vm->segs[lru->tail].slot;
+	u32 at = vm->segs[lru->tail].lo;
+	const u32 end = next_group(vm, lru, nr, prefetch_behind_one);
+	struct refilled r = { 0 };
+	u32 taken = 0;
+	bool places = true;
 
-	while (stays && at < end) {
-		u32 pfn = slot[at++];
+	while (places && at < end) {
+		const u32 pfn = slot[at++];
 
 		if (pfn == NONE)
 			continue;
-		n++;
-		ring_taken(vm, lru, at, 1);
-		if (stays_active(vm, z, rc, pfn)) {
-			putback(vm, z, pfn, LRU_ACTIVE, LRU_ACTIVE);
-		} else {
-			putback(vm, z, pfn, LRU_ACTIVE, LRU_INACTIVE);
-			inactive++;
+		r.seen++;
+		taken++;
+		places = ring_has_place(vm, &z->lru[LRU_INACTIVE]) &&
+			 ring_has_place(vm, lru);
+		if (!places) {
+			ring_taken(vm, lru, at, taken);
+			taken = 0;
 		}
-		stays = group_stays(vm, lru, s, at, end);
+		if (stays_active(vm, z, rc, pfn))
+			putback(vm, z, pfn, LRU_ACTIVE, LRU_ACTIVE);
+		else
+			deactivate(vm, z, &r, pfn);
 	}
-	if (stays)
-		ring_taken(vm, lru, at, 0);
-	count_refilled(vm, rc, n, inactive);
-	return n;
+	if (places)
+		ring_taken(vm, lru, at, taken);
+	count_refilled(vm, z, rc, &r);
+	return r.seen;
 }
 
 /*

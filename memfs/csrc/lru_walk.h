@@ -13,21 +13,21 @@
 /* Places that are prefetched together: so many misses the host's CPU bears at once. */
 #define GROUP 16u
 
+/* A tombstone's address is of nothing, which does no harm. */
 static inline void prefetch_pages(const struct page *pages, const u32 *slot, u32 nr)
 {
 	u32 i;
 
 	for (i = 0; i < nr; i++)
-		if (slot[i] != NONE)
-			prefetchw(&pages[slot[i]]);
+		prefetchw(&pages[slot[i]]);
 }
 
 /*
  * The next group of places at a list's tail, of at most nr. Return: where it ends.
  * @behind: fetches what is needed of a page that is a batch ahead
  */
-static inline u32 next_group(struct vm *vm, const struct lru *lru, u32 nr,
-			     void (*behind)(struct vm *vm, u32 pfn))
+static __always_inline u32 next_group(struct vm *vm, const struct lru *lru, u32 nr,
+				      void (*behind)(struct vm *vm, u32 pfn))
 {
 	const struct seg *seg = &vm->segs[lru->tail];
 	const u32 *slot;

@@ -101,24 +101,30 @@ static u32 host_file_io(struct vm *vm, struct req *rq)
 	return host_write(m->fd, iov, nr, off);
 }
 
-static void swap_page_io(struct vm *vm, u32 pfn, u32 slot, bool write)
+/* Of a task's page the stamp is all there is; tmpfs has bytes. */
+static void swap_write(struct vm *vm, u32 pfn, u32 slot)
 {
 	struct swap_area *s = &vm->swap;
-	bool bytes = !(vm->pages[pfn].flags & PG_ANON);
-	u8 *disk = s->bytes + (size_t)slot * PAGE_SIZE;
+	const bool bytes = !(vm->pages[pfn].flags & PG_ANON);
 	u8 *frame;
 
-	if (write) {
-		s->stamp[slot] = vm->stamps[pfn];
-		s->has_bytes[slot] = bytes;
-		frame = bytes ? vm_frame(vm, pfn) : NULL;
-		if (frame)
-			memcpy(disk, frame, PAGE_SIZE);
+	s->stamp[slot] = vm->stamps[pfn];
+	s->has_bytes[slot] = bytes;
+	if (!bytes)
 		return;
-	}
+	frame = vm_frame(vm, pfn);
+	if (frame)
+		memcpy(s->bytes + (size_t)slot * PAGE_SIZE, frame, PAGE_SIZE);
+}
+
+static void swap_read(struct vm *vm, u32 pfn, u32 slot)
+{
+	const struct swap_area *s = &vm->swap;
+
 	vm->stamps[pfn] = s->stamp[slot];
 	if (s->has_bytes[slot])
-		memcpy(vm_frame_new(vm, pfn), disk, PAGE_SIZE);
+		memcpy(vm_frame_new(vm, pfn), s->bytes + (size_t)slot * PAGE_SIZE,
+		       PAGE_SIZE);
 }
 
 /*
@@ -136,8 +142,12 @@ u32 vm_transfer_bytes(struct vm *vm, struct req *rq)
 		return d->fault[rq->write];
 	if (rq->mapping != VM_SWAP_MAPPING)
 		return host_file_io(vm, rq);
-	for (i = 0; i < rq->nr; i++)
-		swap_page_io(vm, rq->pfn[i], rq->index + i, rq->write);
+	for (i = 0; i < rq->nr; i++) {
+		if (rq->write)
+			swap_write(vm, rq->pfn[i], rq->index + i);
+		else
+			swap_read(vm, rq->pfn[i], rq->index + i);
+	}
 	return 0;
 }
 
@@ -159,26 +169,29 @@ static void end_read(struct vm *vm, struct req *rq, u32 pfn)
 }
 
 /* A page that could not be written stays dirty, to be tried again. */
-static void end_write(struct vm *vm, struct req *rq, u32 pfn)
+static void write_failed(struct vm *vm, const struct req *rq, u32 pfn)
+{
+	vm->pages[pfn].flags |= PG_ERROR;
+	vm_set_dirty(vm, pfn);
+	if (rq->mapping != VM_SWAP_MAPPING)
+		vm->mappings[rq->mapping].error = rq->error;
+}
+
+static inline void end_write(struct vm *vm, struct req *rq, u32 pfn)
 {
 	struct page *p = &vm->pages[pfn];
+	const bool reclaim = p->flags & PG_RECLAIM;
 
-	p->flags &= ~(u32)PG_WRITEBACK;
+	p->flags &= ~(u32)(PG_WRITEBACK | PG_RECLAIM);
 	page_zone(vm, pfn)->item[NR_WRITEBACK]--;
 	if (rq->mapping != VM_SWAP_MAPPING) {
 		vm->mappings[rq->mapping].nr_writeback--;
 		vm_tree_tag(vm, p->index, 1, false);
 	}
-	if (rq->error) {
-		p->flags |= PG_ERROR;
-		vm_set_dirty(vm, pfn);
-		if (rq->mapping != VM_SWAP_MAPPING)
-			vm->mappings[rq->mapping].error = rq->error;
-	}
-	if (p->flags & PG_RECLAIM) {
-		p->flags &= ~(u32)PG_RECLAIM;
+	if (rq->error)
+		write_failed(vm, rq, pfn);
+	if (reclaim)
 		vm_rotate_reclaimable(vm, pfn);
-	}
 }
 
 /* The pages of a transfer, and their places on the lists. */

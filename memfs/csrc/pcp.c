@@ -9,16 +9,7 @@
  */
 #include <errno.h>
 
-#include "vm_int.h"
-
-static inline void pcp_push_head(struct vm *vm, struct pcp *pcp, u32 pfn, u32 which)
-{
-	pcp->head = (pcp->head + 1) & pcp->mask;
-	pcp->ring[pcp->head] = pfn;
-	pcp->count++;
-	vm->pages[pfn] =
-		(struct page){ .flags = VM_T_PCP, .pos = which << 16 | pcp->head };
-}
+#include "pcp.h"
 
 static void pcp_push_tail(struct vm *vm, struct pcp *pcp, u32 pfn, u32 which)
 {
@@ -46,18 +37,11 @@ static u32 pcp_pop_tail(struct pcp *pcp)
 	return pcp->ring[place];
 }
 
-/* A page came back: reclaim is worth another try. */
-static void hopeful(struct zone *z)
-{
-	z->all_unreclaimable = 0;
-	z->pages_scanned = 0;
-}
-
 /* The oldest pages go back. */
 static void free_bulk(struct vm *vm, struct zone *z, struct pcp *pcp, u32 nr)
 {
 	nr = min_t(u32, nr, pcp->count);
-	hopeful(z);
+	zone_hopeful(z);
 	z->item[NR_PCP] -= nr;
 	while (nr--)
 		vm_buddy_free(vm, z, pcp_pop_tail(pcp), 0);
@@ -74,13 +58,6 @@ static void refill(struct vm *vm, struct zone *z, struct pcp *pcp, u32 which)
 		z->item[NR_PCP]++;
 		pcp_push_tail(vm, pcp, pfn, which);
 	}
-}
-
-/* The list of this CPU that a page comes from or goes to. */
-static inline u32 pcp_which(const struct vm *vm, bool cold)
-{
-	return vm->cpu * 2 +
-	       (cold && !(vm->rules & VM_RULE_ONE_PCP) ? PCP_COLD : PCP_HOT);
 }
 
 static u32 buffered_rmqueue(struct vm *vm, struct zone *z, u32 order, u32 flags)
@@ -241,19 +218,7 @@ void vm_free_kernel(struct vm *vm, u32 pfn)
 	vm_free_page(vm, pfn, false);
 }
 
-/* Behind a closed gate, where no page is kept but the last, each frees the one before. */
-static inline void take_turns(struct vm *vm, struct zone *z, struct pcp *pcp, u32 pfn,
-			      u32 which)
-{
-	u32 before = pcp->ring[pcp->head];
-
-	hopeful(z);
-	pcp->count = 0;
-	pcp_push_head(vm, pcp, pfn, which);
-	vm_buddy_free(vm, z, before, 0);
-}
-
-/* Nothing refers to the page any more; what it held is poisoned. */
+/* Nothing refers to the page any more. */
 void vm_free_page(struct vm *vm, u32 pfn, bool cold)
 {
 	vm_free_page_in(vm, page_zone(vm, pfn), pfn, cold);
@@ -262,21 +227,18 @@ void vm_free_page(struct vm *vm, u32 pfn, bool cold)
 /* The same, by one who knows the page's zone. */
 void vm_free_page_in(struct vm *vm, struct zone *z, u32 pfn, bool cold)
 {
-	u32 which = pcp_which(vm, cold);
+	const u32 which = pcp_which(vm, cold);
 	struct pcp *pcp = &z->pcp[which];
 
-	/* Nobody else's contents are a stamp. */
-	if (vm->pages[pfn].flags & PG_ANON)
-		vm->stamps[pfn] = POISON;
-	frame_freed(vm, pfn);
+	if (pcp_takes_turns(vm, pcp)) {
+		free_in_turn(vm, z, pcp, pfn, which);
+		return;
+	}
+	forget_contents(vm, pfn);
 	vm->event[EV_PGFREE]++;
 	if (page_isolated(vm, pfn)) {
 		/* Not where the next one who asks would get it from. */
 		vm_buddy_free(vm, z, pfn, 0);
-		return;
-	}
-	if (!pcp->high && pcp->count == 1) {
-		take_turns(vm, z, pcp, pfn, which);
 		return;
 	}
 	if (pcp->count >= pcp->high)
@@ -351,7 +313,7 @@ int vm_free(struct vm *vm, uint32_t pfn, uint32_t order)
 		vm->pages[pfn + i] = (struct page){ 0 };
 		vm->stamps[pfn + i] = POISON;
 	}
-	hopeful(z);
+	zone_hopeful(z);
 	vm_buddy_free(vm, z, pfn, order);
 	vm->event[EV_PGFREE] += 1u << order;
 	return 0;

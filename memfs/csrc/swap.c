@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "vm_int.h"
+#include "swap_slots.h"
 
 static int swap_bytes(struct vm *vm, u32 pages, int fd)
 {
@@ -74,11 +74,6 @@ void vm_swap_stat(struct vm *vm, uint32_t *total, uint32_t *used, uint32_t *cach
 	*cached = vm->swap.cached;
 }
 
-static bool slot_free(const struct swap_area *s, u32 slot)
-{
-	return !s->map[slot] && !s->cache[slot];
-}
-
 static bool find_cluster(struct swap_area *s)
 {
 	u32 nr = s->nr / SWAP_CLUSTER;
@@ -106,7 +101,7 @@ static u32 find_any(struct swap_area *s)
 
 		if (slot == 0)
 			continue;
-		if (slot_free(s, slot))
+		if (swap_slot_free(s, slot))
 			return slot;
 		if (slot % SWAP_CLUSTER == 0 &&
 		    s->cluster[slot / SWAP_CLUSTER] == SWAP_CLUSTER)
@@ -122,7 +117,7 @@ u32 vm_swap_alloc(struct vm *vm)
 
 	if (!s->nr || s->used >= s->nr - 1)
 		return NONE;
-	if (s->cluster_left && !slot_free(s, s->hint))
+	if (!swap_slot_ahead(s))
 		s->cluster_left = 0;
 	if (!s->cluster_left)
 		find_cluster(s);
@@ -134,9 +129,7 @@ u32 vm_swap_alloc(struct vm *vm)
 	}
 	if (slot == NONE)
 		return NONE;
-	s->hint = slot + 1 == s->nr ? 1 : slot + 1;
-	s->used++;
-	s->cluster[slot / SWAP_CLUSTER]++;
+	swap_slot_take(s, slot);
 	return slot;
 }
 
@@ -145,7 +138,7 @@ void vm_swap_release(struct vm *vm, u32 slot)
 {
 	struct swap_area *s = &vm->swap;
 
-	if (!slot_free(s, slot))
+	if (!swap_slot_free(s, slot))
 		return;
 	s->used--;
 	s->cluster[slot / SWAP_CLUSTER]--;

@@ -62,6 +62,10 @@ static inline u64 vm_mix(u64 x)
 	} while (0)
 #endif
 
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+
 /*
  * The empty asm keeps gcc from taking a function that does nothing but prefetch
  * for one without effect, calls of which it drops.
