@@ -20,6 +20,7 @@ static u32 seg_new(struct vm *vm, u32 lo)
 	} else {
 		VM_BUG_ON(vm->nr_segs == vm->max_segs);
 		s = vm->nr_segs++;
+		vm->segs[s].first = s << SEG_SHIFT;
 	}
 	vm->segs[s].next = vm->segs[s].prev = NONE;
 	vm->segs[s].lo = vm->segs[s].hi = lo;
@@ -46,7 +47,7 @@ static void seg_unlink(struct vm *vm, struct lru *lru, u32 s)
 static void place(struct vm *vm, u32 s, u32 off, u32 pfn)
 {
 	vm->segs[s].slot[off] = pfn;
-	vm->pages[pfn].pos = s << SEG_SHIFT | off;
+	vm->pages[pfn].pos = vm->segs[s].first | off;
 }
 
 /* What lives in segment s, oldest first. Return: how many. */

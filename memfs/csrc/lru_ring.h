@@ -40,12 +40,11 @@ static inline bool ring_has_place(struct vm *vm, const struct lru *lru)
 }
 
 /* To the end of the head's segment, where there is a place. */
-static inline void ring_put(struct vm *vm, struct lru *lru, struct seg *seg,
-			    struct page *p, u32 pfn)
+static inline void ring_put(struct lru *lru, struct seg *seg, struct page *p, u32 pfn)
 {
 	const u32 hi = seg->hi;
 
-	p->pos = (u32)(seg - vm->segs) << SEG_SHIFT | hi;
+	p->pos = seg->first | hi;
 	seg->slot[hi] = pfn;
 	seg->hi = hi + 1;
 	seg->live++;
@@ -58,7 +57,7 @@ static inline void ring_push(struct vm *vm, struct lru *lru, u32 pfn)
 
 	if (s == NONE || vm->segs[s].hi == SEG_SIZE)
 		s = vm_lru_new_head(vm, lru);
-	ring_put(vm, lru, &vm->segs[s], &vm->pages[pfn], pfn);
+	ring_put(lru, &vm->segs[s], &vm->pages[pfn], pfn);
 }
 
 static inline void ring_add_tail(struct vm *vm, struct lru *lru, struct page *p,
@@ -71,7 +70,7 @@ static inline void ring_add_tail(struct vm *vm, struct lru *lru, struct page *p,
 		s = vm_lru_new_tail(vm, lru);
 	seg = &vm->segs[s];
 	seg->slot[--seg->lo] = pfn;
-	p->pos = s << SEG_SHIFT | seg->lo;
+	p->pos = seg->first | seg->lo;
 	seg->live++;
 	lru->nr++;
 }

@@ -15,19 +15,30 @@
 #include <errno.h>
 
 #include "lru_walk.h"
-#include "shrink_runs.h"
+#include "shrink_group.h"
 
 /* ---- prefetch ---- */
 
-/* What the decision about a page, or its end, looks at. */
-static __always_inline void prefetch_behind_one(struct vm *vm, u32 pfn)
+/*
+ * What the decision about a page, or its end, looks at. Of an unmapped page that is in
+ * no file's index this is the address of something else, which does no harm; to ask
+ * would cost more, for who lies beside whom on a list cannot be foreseen.
+ */
+static __always_inline void prefetch_behind(struct vm *vm, const struct page *p)
 {
-	const struct page *p = &vm->pages[pfn];
+	const void *leaf = &vm->rnodes[p->index >> RN_SHIFT].dirty;
 
-	if (p->flags & RMAP_SINGLE)
-		prefetchw(&vm->ptes[p->rmap]);
-	else if (p->flags & PG_CACHED)
-		prefetchw(&vm->rnodes[p->index >> RN_SHIFT].dirty);
+	prefetchw(p->flags & RMAP_SINGLE ? (void *)&vm->ptes[p->rmap] : leaf);
+}
+
+/* Nor does that of a tombstone. */
+static __always_inline void prefetch_ahead(struct vm *vm, struct page *pages,
+					   const struct ahead *a, u32 i)
+{
+	const u32 near = a->near[i];
+
+	prefetchw(&pages[a->far[i]]);
+	prefetch_behind(vm, &pages[near == NONE ? 0 : near]);
 }
 
 /* ---- pages on their way ---- */
@@ -109,14 +120,8 @@ static void count_scanned(struct vm *vm, struct vm_reclaim *rc, u32 nr)
 static void activate(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u32 pfn)
 {
 	struct page *p = &vm->pages[pfn];
-	const u32 backed = (p->flags & PG_SWAPBACKED) != 0;
 
-	z->item[NR_INACTIVE]--;
-	z->item[NR_ACTIVE]++;
-	z->item[NR_INACTIVE_ANON] -= backed;
-	z->item[NR_ACTIVE_ANON] += backed;
-	rc->activated++;
-	vm->event[EV_PGACTIVATE]++;
+	count_activated(vm, z, rc, 1, (p->flags & PG_SWAPBACKED) != 0);
 	p->flags |= PG_ACTIVE;
 	ring_push(vm, &z->lru[LRU_ACTIVE], pfn);
 }
@@ -143,36 +148,39 @@ static bool shrink_one(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u32
 }
 
 /*
- * Up to nr pages of the tail's next group, run by run. After each the ring is brought
- * up to date; what goes the long way may move pages about. Return: pages looked at.
+ * Up to nr pages of the tail's next group. What leaves the ring leaves it together, but
+ * before a page goes the long way, which may move pages about. Return: pages looked at.
  */
 static u32 shrink_group(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u32 nr,
 			u32 *gone)
 {
 	struct lru *lru = &z->lru[LRU_INACTIVE];
 	const u32 s = lru->tail, lo = vm->segs[s].lo;
-	const u32 end = next_group(vm, lru, nr, prefetch_behind_one);
-	struct walk w = { vm, z, rc, &vm->segs[s].slot[lo], 0, end - lo, 0, 0 };
-	u32 pfn, seen = 0;
+	const u32 *slot = &vm->segs[s].slot[lo];
+	struct page *const pages = vm->pages;
+	struct group g = group_begin(vm, z, rc);
+	struct ahead ahead;
+	u32 i, seen = 0;
 
-	do {
-		struct spot at = run_begin(&w);
+	nr = group_ahead(vm, lru, nr, &ahead);
+	for (i = 0; i < nr; i++) {
+		const u32 pfn = slot[i];
 
-		pfn = run_next(&at);
-		run_end(&w, &at, 0);
-		if (pfn != NONE)
-			run_from(&w, vm->pages[pfn].flags);
-		if (pfn != NONE && !w.taken) {
-			ring_taken(vm, lru, lo + ++w.i, 1);
-			w.gone += shrink_one(vm, z, rc, pfn);
-			seen++;
-		} else {
-			ring_taken(vm, lru, lo + w.i, w.taken);
-			seen += w.taken;
-		}
-		w.taken = 0;
-	} while (w.i < w.nr && !rc->nr_hold && group_stays(vm, lru, s, lo + w.i, end));
-	*gone += w.gone;
+		prefetch_ahead(vm, pages, &ahead, i);
+		if (pfn == NONE)
+			continue;
+		g.taken++;
+		if (shrink_at_once(&g, &pages[pfn], pfn))
+			continue;
+		seen += g.taken;
+		*gone += group_settle(&g, lo + i + 1);
+		*gone += shrink_one(vm, z, rc, pfn);
+		if (rc->nr_hold || !group_stays(vm, lru, s, lo + i + 1, lo + nr))
+			return seen;
+		g = group_begin(vm, z, rc);
+	}
+	seen += g.taken;
+	*gone += group_settle(&g, lo + nr);
 	return seen;
 }
 
@@ -309,16 +317,19 @@ static inline void deactivate(struct vm *vm, struct zone *z, struct refilled *r,
 static u32 refill_group(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u32 nr)
 {
 	struct lru *lru = &z->lru[LRU_ACTIVE];
-	const u32 *slot = vm->segs[lru->tail].slot;
-	u32 at = vm->segs[lru->tail].lo;
-	const u32 end = next_group(vm, lru, nr, prefetch_behind_one);
+	const u32 lo = vm->segs[lru->tail].lo;
+	const u32 *slot = &vm->segs[lru->tail].slot[lo];
+	struct page *const pages = vm->pages;
 	struct refilled r = { 0 };
-	u32 taken = 0;
+	struct ahead ahead;
+	u32 i, taken = 0;
 	bool places = true;
 
-	while (places && at < end) {
-		const u32 pfn = slot[at++];
+	nr = group_ahead(vm, lru, nr, &ahead);
+	for (i = 0; places && i < nr; i++) {
+		const u32 pfn = slot[i];
 
+		prefetch_ahead(vm, pages, &ahead, i);
 		if (pfn == NONE)
 			continue;
 		r.seen++;
@@ -326,7 +337,7 @@ static u32 refill_group(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u3
 		places = ring_has_place(vm, &z->lru[LRU_INACTIVE]) &&
 			 ring_has_place(vm, lru);
 		if (!places) {
-			ring_taken(vm, lru, at, taken);
+			ring_taken(vm, lru, lo + i + 1, taken);
 			taken = 0;
 		}
 		if (stays_active(vm, z, rc, pfn))
@@ -335,7 +346,7 @@ static u32 refill_group(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u3
 			deactivate(vm, z, &r, pfn);
 	}
 	if (places)
-		ring_taken(vm, lru, at, taken);
+		ring_taken(vm, lru, lo + nr, taken);
 	count_refilled(vm, z, rc, &r);
 	return r.seen;
 }

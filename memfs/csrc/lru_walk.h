@@ -47,6 +47,38 @@ static __always_inline u32 next_group(struct vm *vm, const struct lru *lru, u32 
 	return seg->lo + nr;
 }
 
+/*
+ * The same for a loop that fetches ahead itself, evenly: the host bears only so many
+ * misses at once, and a burst of them would wait while the loop could work.
+ */
+struct ahead {
+	const u32 *far;	 /* of place i of the group: fetch the page of far[i], */
+	const u32 *near; /* and what lies behind the page of near[i] */
+};
+
+/* A span that the end of its segment cuts short is left out: the places at hand. */
+static inline const u32 *span_ahead(struct vm *vm, const struct lru *lru, u32 from,
+				    u32 nr, const u32 *here)
+{
+	u32 n = nr;
+	const u32 *slot = ring_span(vm, lru, from, &n);
+
+	return n == nr && vm->conf.prefetch ? slot : here;
+}
+
+/* Return: how many places the group has, at most nr. */
+static inline u32 group_ahead(struct vm *vm, const struct lru *lru, u32 nr,
+			      struct ahead *a)
+{
+	const struct seg *seg = &vm->segs[lru->tail];
+	const u32 *here = &seg->slot[seg->lo];
+
+	nr = min_t(u32, nr, min_t(u32, seg->hi - seg->lo, GROUP));
+	a->far = span_ahead(vm, lru, 2 * vm->batch, nr, here);
+	a->near = span_ahead(vm, lru, vm->batch, nr, here);
+	return nr;
+}
+
 /* Whether places *at to end are still the next ones. */
 static inline bool group_stays(struct vm *vm, const struct lru *lru, u32 s, u32 at,
 			       u32 end)

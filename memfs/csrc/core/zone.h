@@ -15,6 +15,7 @@ struct seg {
 	u32 prev;   /* towards the tail */
 	u32 lo, hi; /* used places: lo <= place < hi */
 	u32 live;
+	u32 first;	    /* place of slot[0] as pages know it: segment << 10 */
 	u32 slot[SEG_SIZE]; /* pfn or NONE, a tombstone */
 };
 
