@@ -45,8 +45,8 @@ def mount_real(tmp_path):
     """A function that mounts with the options given."""
     with contextlib.ExitStack() as stack:
 
-        def make(*options):
-            made = mounted(tmp_path, command=MEMFS, options=options)
+        def make(*options, **env):
+            made = mounted(tmp_path, command=MEMFS, options=options, env=env)
             mount = stack.enter_context(made)
             mount.on_finish = stack.enter_context(contextlib.ExitStack())
             return mount
@@ -431,6 +431,22 @@ def test_a_purge_that_waits_ends_with_its_caller(mount_real, number):
     assert "result=EINTR" in text(mount, "status")
     mount.write("control/validate", "1")
     assert text(mount, "control/validate") == "ok\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("shim", ["on", "off"])
+def test_a_process_that_a_touch_holds_ends_with_its_caller(mount_real, number, shim):
+    """Within 100 ms (500 ms on a busy machine), with the shim and without it."""
+    mount = mount_real(MEMFS_SHIM=shim)
+    script = "exec 3<>$M/control/tasks; echo mmap anon 4M >&3; echo touch 1 999999 >&3"
+    client = mount.client(script, "bash")
+    wait_until(lambda: "touch 1" in text(mount, "status"))
+    before = time.monotonic()
+    os.killpg(client.pid, number)
+    client.wait(10)
+
+    assert time.monotonic() - before < 0.5
+    wait_until(lambda: text(mount, "control/tasks") == "")
 
 
 def test_cancel_ends_a_purge(mount_real):

@@ -259,13 +259,19 @@ def describe(task: Task) -> str:
 class TaskHandle(Handle):
     """An open descriptor of ``control/tasks``: the process itself."""
 
-    __slots__ = ("_data", "_process", "_store")
+    __slots__ = ("_data", "_opener", "_process", "_store")
     needs_release = True
 
-    def __init__(self, process: Process, store: Any) -> None:
+    def __init__(self, process: Process, store: Any, opener: int) -> None:
         self._process = process
         self._store = store
+        self._opener = opener
         self._data = b""
+
+    @property
+    def pid(self) -> int:
+        """The thread that opened it; it may be held by a touch."""
+        return self._opener
 
     def read(self, off: int, size: int) -> bytes:
         """Its own state, as it was when offset 0 was last read."""
@@ -315,7 +321,7 @@ class TaskFile(TextFile):
         except (TreeError, VmError) as error:
             message = mount.tell(self._path, f"open by {pid}", error)
             raise TreeError(error.errno, message) from None
-        return TaskHandle(process, mount.told(self._path, _command))
+        return TaskHandle(process, mount.told(self._path, _command), caller.pid)
 
     def _started(self, pid: int) -> Process:
         processes = self._mount.processes
