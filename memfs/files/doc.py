@@ -60,7 +60,9 @@ STATUS = """\
 
 One fact a line. ``running N "NAME"`` and ``last N "NAME"`` are operations; ``why``
 below one counts the pages that stay, by reason. Pages and ns; the lines above them
-are the daemon's own, ``host`` in frames of 4 KiB.
+are the daemon's own, ``host`` in frames of 4 KiB. ``pages`` were in use when a command
+began and ``left`` when it ended; ``freed`` and ``moved`` are its own work, to which
+kswapd and the pages' owners may have added.
 
 ``control/cancel`` takes the number. The caller of what was stopped gets EINTR; dash
 and Python answer that by trying again, bash and most programs by an error.

@@ -277,23 +277,24 @@ def purge(m: Machine, zid: int) -> Op[PurgeResult]:
     """
     zone = find_zone(m, zid)
     node = m.nodes[zone.nid]
-    m.report(zone=zid, name=zone.label)
-    yield from lock_node(m, node)
+    zones.drain(m, node.zones)
+    before = zone.in_use
+    m.report(zone=zid, name=zone.label, pages=before, left=before)
     scan = Scan(kswapd=True)
+    yield from lock_node(m, node)
     try:
         find_same(m, zone)
-        zones.drain(m, node.zones)
-        before = zone.in_use
-        m.report(pages=before)
         yield from balance_pgdat(m, node, scan)
         zones.drain(m, node.zones)
-        after = zone.in_use
     finally:
         unlock_node(m, node)
+        if m.zones.get(zid) is zone:
+            m.report(freed=scan.freed, scanned=scan.scanned, left=zone.in_use)
+    after = zone.in_use
     reasons: dict[str, int] = {}
     if after:
         reasons = yield from why(m, zid)
-    m.report(freed=scan.freed, scanned=scan.scanned, left=after, reasons=reasons)
+    m.report(reasons=reasons)
     return PurgeResult(scan.freed, scan.scanned, before, after, reasons)
 
 

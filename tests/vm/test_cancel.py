@@ -74,5 +74,26 @@ def test_a_cancelled_purge_lets_the_next_one_go_on(tmp_path):
         m.sched.round()
         m.sched.cancel(job)
         m.sched.round()
-        assert m.last_ops[-1].result == "EINTR"
+        told = m.last_ops[-1]
+        assert told.result == "EINTR"
+        assert told.left == m.zones[6].in_use
+        assert told.pages == told.left + told.freed > 0
         assert empty(m, 6, 5) is not None
+
+
+def test_a_purge_behind_kswapd_tells_what_was_there_at_its_start(tmp_path):
+    """Pages that go while it waits for the node are not its own, but they went."""
+    m, *_ = prepare(tmp_path)
+    with m:
+        m.sched.run(m.disable_node(1))
+        first = m.sched.spawn(m.purge(6), name="purge")
+        m.sched.round()
+        in_use = m.zones[6].in_use
+        second = m.sched.spawn(m.purge(6), name="purge")
+        m.sched.round()
+        while not second.done:
+            if not m.sched.round():
+                m.sched.advance(m.sched.next_due() or m.now)
+        told = m.last_ops[-1]
+        assert first.done and told.id == second.id
+        assert in_use == told.pages > told.left == m.zones[6].in_use
