@@ -82,8 +82,8 @@ def read_machine(text: str) -> dict[str, Any]:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        line, what = KeyLines.of_syntax_error(str(error), text)
-        raise LayoutError(line, "", what) from None
+        where = KeyLines.of_syntax_error(str(error), text)
+        raise LayoutError(*where) from None
     return _Reader(data, KeyLines(text)).machine()
 
 
@@ -144,6 +144,8 @@ class _Reader:
 
     def nodes(self, tables: Any, cpus: int, size: int) -> tuple[NodeSpec, ...]:
         """The ``[[node]]`` tables, each behind the one before."""
+        if isinstance(tables, dict):
+            raise self.wrong("", 0, "node", "it is written [[node]]")
         if not isinstance(tables, list) or not tables:
             raise self.wrong("", 0, "node", "at least one [[node]] is needed")
         if len(tables) > MAX_TABLES:
@@ -229,6 +231,8 @@ class _Reader:
         """Give every CPU to one node: the first has those that no node claims."""
         owner: dict[int, int] = {}
         for index, node in enumerate(nodes):
+            if len(set(node.cpus)) < len(node.cpus):
+                raise self.at(index, "cpus", "a CPU is there twice")
             for cpu in node.cpus:
                 if cpu >= cpus:
                     raise self.at(index, "cpus", f"CPU {cpu} of {cpus}")

@@ -136,16 +136,17 @@ def as_zone(value: Value) -> ZoneSpec:
     table = value.value
     if not isinstance(table, dict):
         raise value.wrong(f"a table, not {table!r}")
-    number = as_number(0, MAX_PAGES)
-    sizes = {}
-    for key in ("spanned", "present", "managed"):
-        if key not in table:
-            raise value.wrong(f"{key} is missing")
-        sizes[key] = number(Value(table[key], value.line, f"{value.key}.{key}"))
-    unknown = set(table) - set(sizes) - {"type"}
+    unknown = set(table) - set(ZoneSpec._fields)
     if unknown:
-        raise value.wrong(f"unknown key {min(unknown)!r}")
-    zone = ZoneSpec(as_text(value._replace(value=table.get("type"))), **sizes)
+        known = ", ".join(ZoneSpec._fields)
+        raise value.wrong(f"unknown key {min(unknown)!r}; there are {known}")
+    missing = [key for key in ZoneSpec._fields if key not in table]
+    if missing:
+        raise value.wrong(f"{missing[0]} is missing")
+    fields = {key: Value(table[key], value.line, f"{value.key}.{key}") for key in table}
+    kind = as_text(fields.pop("type"))
+    number = as_number(0, MAX_PAGES)
+    zone = ZoneSpec(kind, **{key: number(size) for key, size in fields.items()})
     if not zone.managed <= zone.present <= zone.spanned:
         raise value.wrong("managed <= present <= spanned does not hold")
     return zone

@@ -59,7 +59,14 @@ def test_a_short_distance_table_is_filled_up():
     [
         ("", 0, "node"),
         ("nonsense\n", 1, ""),
-        ("name = \n" + NODE, 1, ""),
+        ("name = \n" + NODE, 1, "name"),
+        ("cpus = 1\ncpus = 2\n" + NODE, 2, "cpus"),
+        (NODE + "cpus = [0,\n", 3, "cpus"),
+        ("\n[node]\nsize = 1\n", 2, "node"),
+        ("\n[block]\nsize = 1\n" + NODE, 2, "block"),
+        (NODE + "\n[[node.zones]]\nspanned = 5\n" + NODE, 4, "zones"),
+        (NODE + "[[node.zones]]\nsize = 5\n" + NODE + "swap = 1\n", 3, "zones"),
+        (NODE + "cpus = [0, 0]\n", 3, "cpus"),
         ("bogus = 1\n" + NODE, 1, "bogus"),
         ("name = 1\n" + NODE, 1, "name"),
         ('kernel = "2.4.0"\n' + NODE, 1, "kernel"),
@@ -115,6 +122,12 @@ def test_a_mistake_names_its_line_and_key(text, line, key):
 
     assert (caught.value.line, caught.value.key) == (line, key)
     assert caught.value.name == "EINVAL"
+
+
+def test_a_wrong_key_of_a_zone_is_named_before_one_that_is_missing():
+    """Who misspells a key did not leave it out."""
+    with pytest.raises(LayoutError, match="line 3, zones: unknown key 'presnt'"):
+        Layout.parse(NODE + 'zones = [{type="Normal",spanned=1,presnt=1,managed=1}]\n')
 
 
 def test_an_unknown_builtin_names_those_that_are_there():
