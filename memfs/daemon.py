@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import fcntl
 import functools
 import gc
 import logging
@@ -24,7 +25,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -108,6 +109,8 @@ def mount(options: DaemonOptions, make_mount: Factory) -> int:
     Raises:
         MountError: one sentence: what was asked, what was found.
     """
+    if options.ready_fd is not None:
+        options = replace(options, ready_fd=_taken_over(options.ready_fd))
     point = mountpoints.check(options.mountpoint)
     with contextlib.ExitStack() as locks:
         keep = [locks.enter_context(mountpoints.lock_mountpoint(point))]
@@ -118,6 +121,21 @@ def mount(options: DaemonOptions, make_mount: Factory) -> int:
             daemon.run()
             return 0
         return _detached(daemon, keep)
+
+
+def _taken_over(fd: int) -> int:
+    """A descriptor for READY that no standard stream is in the way of.
+
+    Raises:
+        MountError: it is not open.
+    """
+    try:
+        mine = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+    except (OSError, OverflowError):
+        raise MountError(f"descriptor {fd} for READY: it is not open") from None
+    if fd > 2:
+        os.close(fd)
+    return mine
 
 
 def umount(
@@ -274,7 +292,10 @@ class _Daemon:
         log.info("mounted on %s, pid %d", self.point, os.getpid())
         self.tell(READY)
         if self.options.ready_fd is not None:
-            os.write(self.options.ready_fd, READY)
+            try:
+                os.write(self.options.ready_fd, READY)
+            except OSError as exc:
+                log.warning("nobody could be told that the mount is ready: %s", exc)
             os.close(self.options.ready_fd)
         # What is there now stays: it need not be looked through for garbage.
         gc.collect()

@@ -93,6 +93,35 @@ def test_ready_is_said_on_a_descriptor(fake_mount_point):
     assert os.path.ismount(fake_mount_point.path)
 
 
+def test_ready_is_said_on_a_standard_stream(point):
+    """The daemon leaves its streams, but not before that."""
+    done = run(point, "--ready-fd", 1)
+    assert (done.returncode, done.stdout) == (0, "READY\n")
+    assert (point / "memhotplug").read_text() == "nothing\n"
+    umount(point)
+
+
+def test_the_mount_stays_though_nobody_reads_that_it_is_ready(point):
+    receive, send = os.pipe()
+    os.close(receive)
+    done = subprocess.run(
+        [*FAKE, "--detach", "--ready-fd", str(send), str(point)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        pass_fds=[send],
+        check=False,
+    )
+    os.close(send)
+    assert done.returncode == 0
+    assert (point / "memhotplug").read_text() == "nothing\n"
+    assert "nobody could be told" in log_of(point)
+    umount(point)
+
+
+def test_a_descriptor_that_is_not_open_is_refused(point):
+    assert "descriptor 99" in sentence(run(point, "--ready-fd", 99))
+    assert mountpoints.mounted_type(point) is None
+
+
 def test_mount_options_reach_libfuse(mount_with):
     mount = mount_with(options=["-o", "allow_other"])
     table = Path("/proc/mounts").read_text().splitlines()
