@@ -80,6 +80,7 @@ class Mount(Protocol):
     does so when the mount is gone and nothing can come any more, and ends it.
 
     Attributes:
+        private_files: the directory behind files/, if it ends with the mount.
         shim_missing: set by the daemon: what libfuse could not be made to do.
         watcher: set by the daemon: calls back when a process ends; what it
             returns takes that back.
@@ -88,6 +89,7 @@ class Mount(Protocol):
 
     root: Dir
     pump: Pump
+    private_files: Path | None
     revoker: Revoker | None
     shim_missing: tuple[str, ...]
     watcher: Callable[[int, Callable[[], None]], Callable[[], None]] | None
@@ -243,6 +245,7 @@ class _Daemon:
     async def _main(self) -> None:
         with trio.open_signal_receiver(*END_SIGNALS) as signals:
             made = self._made()
+            mountpoints.note_owner(self.point, made.private_files)
             session = self._open(made)
             try:
                 async with trio.open_nursery() as nursery:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from memfs import shim
 from memfs.background import Pump
 from memfs.files import build_tree, grammar
+from memfs.files.hostfs import HostDirectory
 from memfs.files.tasks import FIRST_UNSEEN_PID, Process
 from memfs.files.volumes import files_volume, memory_volume
 from memfs.lanes import Lanes
@@ -116,6 +117,7 @@ class Mount:
         processes: the modelled processes with an open descriptor, by pid.
         shim_missing: what fuse_shim.c could not hook, for status; the daemon's.
         watcher: calls back when a real process ends; the daemon's.
+        private_files: the directory behind files/, if it ends with the mount.
         revoker: takes pages back that real processes map; run by the daemon.
     """
 
@@ -137,6 +139,7 @@ class Mount:
         self.watcher: Callable[[int, Callable[[], None]], Callable[[], None]] | None
         self.watcher = None
         self.revoker: Revoker | None = Revoker(pump, machine.revoke)
+        self.private_files: Path | None = None
         self._unseen = FIRST_UNSEEN_PID
         self._closed = False
         # Settings that have no effect.
@@ -304,18 +307,19 @@ def make_mount(asked: Asked) -> Mount:
     try:
         pump = Pump(machine.sched, manual=settings.clock == "manual")
         lanes = Lanes(shim.load(), machine.core.lane_calls())
+        # Whoever names a directory has locked it, for the sake of its own words.
+        directory = HostDirectory(asked.files, locked=asked.files is not None)
         volumes: dict[str, FileVolume] = {
-            # Whoever names a directory has locked it, for the sake of its own words.
-            "files": files_volume(
-                machine, pump, asked.files, asked.files is not None, lanes
-            ),
+            "files": files_volume(machine, pump, directory, lanes),
             "shm": memory_volume(machine, pump, settings.shm_size, lanes),
         }
     except BaseException:
         machine.close()
         raise
     pump.on_idle = machine.trim_host
-    return Mount(machine, pump, settings, volumes)
+    mount = Mount(machine, pump, settings, volumes)
+    mount.private_files = directory.path if directory.private else None
+    return mount
 
 
 def layout_of(name: str) -> Layout:

@@ -52,10 +52,10 @@ def mounted_type(point: Path) -> str | None:
     Reads the mount table and asks no file system, which may not answer.
     """
     found = None
-    for line in MOUNTS.read_text().splitlines():
-        _, where, fstype, *_ = line.split(" ")
-        if _unescape(where) == str(point):
-            found = fstype
+    for line in MOUNTS.read_bytes().rstrip(b"\n").split(b"\n"):
+        _, where, fstype, *_ = line.split(b" ")
+        if _unescape(where) == os.fsencode(point):
+            found = os.fsdecode(fstype)
     return found
 
 
@@ -184,13 +184,46 @@ def lock_mountpoint(point: Path) -> Iterator[int]:
     with open(path, "a+b", buffering=0) as file:
         # Whoever only looks (owner) has the lock for an instant.
         if not any(_try_lock(file.fileno(), wait) for wait in (0, 0.05, 0.2)):
-            raise MountError(f"{point}: another daemon has this mount point{_by(path)}")
+            raise MountError(
+                f"{point}: another daemon has this mount point{_by(point)}"
+            )
         yield file.fileno()
 
 
-def note_owner(point: Path) -> None:
-    """Write this process's pid into the lock, for umount."""
-    lock_path(point).write_bytes(b"%d\n" % os.getpid())
+def note_owner(point: Path, private: Path | None = None) -> None:
+    """Write into the lock what others want to know: this process's pid, and the
+    private directory behind files/."""
+    words = b"%d\n%b\n" % (os.getpid(), os.fsencode(private or ""))
+    lock_path(point).write_bytes(words)
+
+
+def _noted(point: Path) -> tuple[int, Path | None]:
+    """What the last daemon wrote into the lock; (0, None) if there was none."""
+    try:
+        pid, _, private = lock_path(point).read_bytes().partition(b"\n")
+        name = os.fsdecode(private.removesuffix(b"\n"))
+        return int(pid or b"0"), Path(name) if name else None
+    except (OSError, ValueError):
+        return 0, None
+
+
+def private_files(point: Path) -> Path | None:
+    """The private directory of a mount point's last daemon, if anything is in it.
+
+    An empty one that a dead daemon has left is removed.
+    """
+    path = _noted(point)[1]
+    if path is None:
+        return None
+    try:
+        if any(path.iterdir()):
+            return path
+        if owner(point) is None:
+            path.rmdir()
+            path.parent.rmdir()
+    except OSError:
+        pass
+    return None
 
 
 def owner(point: Path) -> int | None:
@@ -200,9 +233,9 @@ def owner(point: Path) -> int | None:
         with open(path, "rb", buffering=0) as file:
             if _try_lock(file.fileno()):
                 return None
-            return int(file.read() or b"0") or None
-    except (OSError, ValueError):
+    except OSError:
         return None
+    return _noted(point)[0] or None
 
 
 @contextlib.contextmanager
@@ -233,11 +266,9 @@ def _try_lock(fd: int, wait_s: float = 0) -> bool:
     return True
 
 
-def _by(path: Path) -> str:
-    with contextlib.suppress(OSError):
-        pid = path.read_text().strip()
-        return f" (pid {pid})" if pid else ""
-    return ""
+def _by(point: Path) -> str:
+    pid = _noted(point)[0]
+    return f" (pid {pid})" if pid else ""
 
 
 def _slug(point: Path) -> str:
@@ -258,8 +289,8 @@ def unmount(mountpoint: Path, lazy: bool, timeout_s: float) -> None:
         if fstype is None and pid is not None:
             _await_end(point, pid, timeout_s)
             return
-        found = f"{fstype} is" if fstype else "nothing is"
-        raise MountError(f"{mountpoint}: {found} mounted there, not {FSTYPE}")
+        found = f"{fstype} is mounted there, not {FSTYPE}" if fstype else ""
+        raise MountError(f"{mountpoint}: {found or 'nothing is mounted there'}")
     if lazy or is_stale(point):
         detach(point)
     else:
@@ -269,15 +300,26 @@ def unmount(mountpoint: Path, lazy: bool, timeout_s: float) -> None:
 
 
 def _unmount_now(point: Path, asked: Path) -> None:
+    """Unmount what nobody uses.
+
+    Whoever looks into ``/proc/PID/fd`` of a process, as lsof does, holds for an
+    instant what that has open: where no holder is found, it is tried again.
+    """
     if os.geteuid() == 0:
-        done = _run(["umount", "--no-canonicalize", str(point)])
+        command = ["umount", "--no-canonicalize", str(point)]
     else:
-        done = _run([_fusermount(), "-u", str(point)])
-    if done.returncode == 0:
-        return
-    pids = holders(point)
-    if mounted_type(point) is None:
-        return
+        command = [_fusermount(), "-u", str(point)]
+    pids: tuple[int, ...] = ()
+    for wait_s in (0, 0.02, 0.1, 0.5):
+        time.sleep(wait_s)
+        done = _run(command)
+        if done.returncode == 0:
+            return
+        pids = holders(point)
+        if mounted_type(point) is None:
+            return
+        if pids:
+            break
     if not pids:
         raise MountError(f"{asked}: {done.stderr.strip()}")
     names = ", ".join(map(str, pids))
@@ -339,6 +381,6 @@ def _fusermount() -> str:
     return shutil.which("fusermount3") or "fusermount3"
 
 
-def _unescape(name: str) -> str:
+def _unescape(name: bytes) -> bytes:
     """The mount table's \\040 and its like, as octal."""
-    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), name)
+    return re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), name)

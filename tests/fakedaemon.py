@@ -77,6 +77,7 @@ class FakeMount:
         self.pump = Pump(self.sched, manual=options.settings.get("clock") == "manual")
         self.said = b"nothing\n"
         self.lines = 0
+        self.private_files = None
         self.shim_missing = ()
         self.watcher = None
         self.volume = MemVolume(self.pump)

@@ -251,6 +251,17 @@ def test_a_plain_umount_ends_the_daemon(fake_mount_point):
     assert fake_mount_point.process.wait(10) == 0
 
 
+def test_a_mount_that_somebody_only_looks_at_is_not_busy(point, monkeypatch):
+    """Reading /proc/PID/fd holds it for an instant, and nobody is found then."""
+    assert run(point).returncode == 0
+    real, busy = mountpoints._run, [subprocess.CompletedProcess([], 32, "", "busy")]
+    monkeypatch.setattr(
+        mountpoints, "_run", lambda command: busy.pop() if busy else real(command)
+    )
+    umount(point)
+    assert mountpoints.mounted_type(point) is None
+
+
 def test_a_busy_mount_names_who_holds_it(point):
     assert run(point).returncode == 0
     sleeper = subprocess.Popen(["cat"], stdin=subprocess.PIPE, cwd=point)

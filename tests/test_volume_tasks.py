@@ -12,6 +12,7 @@ import trio
 from volumedriver import ME
 
 from memfs.background import Pump
+from memfs.files.hostfs import HostDirectory
 from memfs.files.volumes import files_volume, memory_volume
 from memfs.tree import REQUEST, Interrupt, TreeError
 from memfs.vm import Layout, Machine, VmError
@@ -156,7 +157,7 @@ async def live(machine, volume, pump, seed):
 @pytest.mark.parametrize("seed", range(4))
 async def test_files(machine, tmp_path, seed):
     pump = Pump(machine.sched, manual=True)
-    volume = files_volume(machine, pump, tmp_path)
+    volume = files_volume(machine, pump, HostDirectory(tmp_path))
     left = await live(machine, volume, pump, seed)
 
     assert {os.fsencode(p.name): p.read_bytes() for p in tmp_path.iterdir()} == left

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from memfs.cli import complete, machine, machines, mountopts
+from memfs import mountpoints
+from memfs.cli import complete, machine, machines, mountopts, umount
 from memfs.cli.common import ShmSize, Size
 from memfs.client import ClientError
 
@@ -128,7 +129,6 @@ def start(
     """
     from memfs import daemon
     from memfs.mount import make_mount
-    from memfs.mountpoints import MountError
 
     name = settings.setdefault("machine", DEFAULT_MACHINE)
     machine.load(name)
@@ -147,6 +147,16 @@ def start(
         settings=settings,
     )
     try:
+        tell_of_dead(mountpoint)
         return daemon.mount(options, make_mount)
-    except MountError as error:
+    except mountpoints.MountError as error:
         raise ClientError(str(error)) from None
+
+
+def tell_of_dead(mountpoint: str) -> None:
+    """Where a daemon that was killed has left what was on its private disk."""
+    point = mountpoints.resolve(Path(mountpoint))
+    left = mountpoints.private_files(point)
+    if left is not None and mountpoints.owner(point) is None:
+        text = umount.what_became_of(left, dead=True)
+        click.echo(f"memfs: {mountpoint}: {text}", err=True)

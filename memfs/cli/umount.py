@@ -28,14 +28,30 @@ A busy mount is left alone: exit status 1, with the pids that hold it.
 @click.argument("mountpoint", type=click.Path())
 def command(lazy: bool, mountpoint: str) -> None:
     """Write everything back, unmount MOUNTPOINT, wait for the daemon's end."""
+    point = mountpoints.resolve(Path(mountpoint))
     try:
+        private = mountpoints.private_files(point)
+        dead = mountpoints.owner(point) is None
         held = take_away(Path(mountpoint), lazy)
     except mountpoints.MountError as error:
         raise ClientError(str(error)) from None
+    text = ""
     if held:
         pids = ", ".join(map(str, held))
-        text = f"{mountpoint}: detached; its daemon ends when {pids} let go of it"
-        click.echo(f"memfs: {text}", err=True)
+        text = f"detached; its daemon ends when {pids} let go of it"
+    elif private is not None:
+        text = what_became_of(private, dead)
+    if text:
+        click.echo(f"memfs: {mountpoint}: {text}", err=True)
+
+
+def what_became_of(private: Path, dead: bool) -> str:
+    """What there is to say of a private directory that had something in it."""
+    if dead:
+        return f"its daemon was killed; what was written of files/ is in {private}"
+    if private.exists():
+        return f"not all of files/ could be written; what was is in {private}"
+    return "files/ was private and went with the mount; --files DIR keeps it"
 
 
 def take_away(mountpoint: Path, lazy: bool) -> tuple[int, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from memfs.files.cache import MachineCache
@@ -17,21 +16,15 @@ if TYPE_CHECKING:
 def files_volume(
     machine: Machine,
     pump: Pump,
-    directory: str | os.PathLike[str] | None,
-    locked: bool = False,
+    directory: HostDirectory,
     lanes: Lanes | None = None,
 ) -> PagedVolume:
-    """files/ over *directory*; None: a private one that ends with the mount.
+    """files/ over *directory*.
 
     Args:
-        locked: the caller has flocked *directory* already, as the daemon has.
         lanes: makes the records of the short way; None: there is none.
-
-    Raises:
-        TreeError: EBUSY if another mount has the directory, ENOENT, ENOTDIR,
-            EACCES.
     """
-    store = HostStore(HostDirectory(directory, locked))
+    store = HostStore(directory)
     return PagedVolume(store, MachineCache(machine), pump, lanes)
 
 

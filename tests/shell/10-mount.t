@@ -85,6 +85,24 @@ test_expect_success 'a mount whose daemon was killed is healed' '
 	cat "$mnt/memhotplug" &&
 	memfs umount "$mnt"'
 
+test_expect_success 'what a private disk held is said to have gone with it' '
+	memfs mount "$mnt" &&
+	cp here "$mnt/files/gone" &&
+	memfs umount "$mnt" 2>said &&
+	grep -q "files/ was private" said'
+
+test_expect_success 'of a killed daemon it is still there, and where is said' '
+	memfs mount "$mnt" &&
+	cp here "$mnt/files/left" &&
+	sync "$mnt/files/left" &&
+	kill -9 "$(cat "$mnt/control/pid")" &&
+	test_until "! cat \"\$mnt/memhotplug\" 2>/dev/null" &&
+	memfs mount "$mnt" 2>said &&
+	left=$(sed "s/.* is in //" said) &&
+	cmp here "$left/left" &&
+	memfs umount "$mnt" &&
+	rm -r "${left%/files}"'
+
 test_expect_success 'with no daemon the project mount point takes no command' '
 	! sh -c "echo disable 5 > \"$root/mountpoint/memhotplug\"" ||
 	[ -f "$root/mountpoint/control/pid" ]'

@@ -95,5 +95,6 @@ def test_a_purge_behind_kswapd_tells_what_was_there_at_its_start(tmp_path):
             if not m.sched.round():
                 m.sched.advance(m.sched.next_due() or m.now)
         told = m.last_ops[-1]
-        assert first.done and told.id == second.id
+        assert first.done
+        assert told.id == second.id
         assert in_use == told.pages > told.left == m.zones[6].in_use
