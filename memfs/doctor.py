@@ -187,23 +187,33 @@ def probe_user_allow_other() -> Finding:
 
 # Probes: what scripts/setup builds
 
+MODULE_REMEDY = "Build it with: scripts/setup."
+PYTHON_REMEDY = (
+    "As the owner of .venv: remove it and build it from a Python that every user may "
+    "run, with: PYTHON=/usr/bin/python3 scripts/setup."
+)
+
 
 def interpreter() -> str:
     """The Python that has what was built: this one, or the project's own."""
-    if sys.prefix != sys.base_prefix or not VENV_PYTHON.exists():
+    if sys.prefix != sys.base_prefix or not os.path.lexists(VENV_PYTHON):
         return sys.executable
     return str(VENV_PYTHON)
 
 
 def probe_program(program: str) -> Finding:
     """Run `program` in a child; what it prints, or its last line of error."""
-    done = subprocess.run(
-        [interpreter(), "-c", program],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    python = interpreter()
+    try:
+        done = subprocess.run(
+            [python, "-c", program],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError as error:
+        return Finding(False, f"{python}: {error.strerror}", PYTHON_REMEDY)
     if done.returncode == 0:
         return Finding(True, done.stdout.strip())
     errors = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
@@ -299,7 +309,6 @@ LOOKING = {
     "prometheus-node-exporter": "prometheus-node-exporter",
 }
 
-MODULE_REMEDY = "Build it with: scripts/setup."
 
 CHECKS: tuple[Row, ...] = (
     Row(

@@ -209,6 +209,16 @@ def test_a_compiler_without_the_c_library(tmp_path, monkeypatch):
     assert "cannot build" in finding.found
 
 
+def test_a_python_that_this_user_may_not_run_is_named(tmp_path, monkeypatch):
+    """As .venv made from root's own Python is to everybody else."""
+    python = tmp_path / "python"
+    python.write_text("")
+    monkeypatch.setattr(doctor, "interpreter", lambda: str(python))
+    finding = doctor.probe_program("print()")
+    assert finding.found == f"{python}: Permission denied"
+    assert "PYTHON=/usr/bin/python3 scripts/setup" in finding.remedy
+
+
 def test_what_a_broken_module_says_is_what_was_found():
     finding = doctor.probe_program("raise ImportError('undefined symbol: vm_boot')")
     assert finding == Finding(False, "ImportError: undefined symbol: vm_boot")

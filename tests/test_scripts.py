@@ -121,6 +121,43 @@ def test_start_mounts_and_shows_the_listing_and_what_to_try(startable):
     assert len(done.stdout.partition("Try next:\n")[2].splitlines()) == 3
 
 
+def called_elsewhere(startable, directory: Path, uid: int = 0):
+    """start by somebody in whose PATH no memfs is."""
+    startable.tool("id", f"echo {uid}")
+    directory.mkdir(exist_ok=True)
+    (startable.bin / "id").rename(startable.root / "id")
+    return startable.run(
+        "start", MEMFS_BIN_DIR=str(directory), PATH=f"{startable.root}:/usr/bin:/bin"
+    )
+
+
+def test_start_makes_memfs_a_command_of_root(startable, tmp_path):
+    link = tmp_path / "bin" / "memfs"
+    link.parent.mkdir()
+    link.symlink_to("/nowhere/of/a/clone/that/is/gone")
+    done = called_elsewhere(startable, link.parent)
+    assert done.returncode == 0, done.stderr
+    assert link.resolve() == startable.bin / "memfs"
+    assert f"{link} is a link to" in done.stdout
+
+
+def test_start_leaves_other_programs_alone_and_says_how_to_call_memfs(
+    startable, tmp_path
+):
+    other = tmp_path / "bin" / "memfs"
+    other.parent.mkdir()
+    other.write_text("somebody's")
+    done = called_elsewhere(startable, other.parent)
+    assert other.read_text() == "somebody's"
+    assert f"PATH={startable.bin}:$PATH" in done.stdout
+
+
+def test_start_links_nothing_for_a_user(startable, tmp_path):
+    done = called_elsewhere(startable, tmp_path / "bin", uid=1000)
+    assert list((tmp_path / "bin").iterdir()) == []
+    assert f"PATH={startable.bin}:$PATH" in done.stdout
+
+
 def test_start_again_is_harmless(startable):
     startable.run("start")
     done = startable.run("start")
@@ -171,6 +208,25 @@ def test_setup_names_a_missing_package_to_a_user(tree):
         "missing  libfuse's headers: pkg-config does not know fuse3. "
         "Install it with: sudo apt-get install libfuse3-dev.\n"
     )
+
+
+def test_setup_of_what_is_built_asks_for_no_compiler(tmp_path):
+    """In the project itself, which is built, by a user who has none."""
+    for name, text in (
+        ("gcc", "exit 1"),
+        ("pkg-config", "exit 1"),
+        ("id", "echo 1000"),
+    ):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(
+        [ROOT / "scripts" / "setup"],
+        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_setup_without_a_python(tree):
