@@ -99,6 +99,23 @@ def test_mount8_form_is_the_mount_command(first):
     assert ["mount", "--machine", *args] == mount8(args)
 
 
+def test_mount8_takes_any_file_that_is_there_for_a_machine(tmp_path, monkeypatch):
+    """mount -t fuse.memfs box /mnt/m: a name without a slash or a suffix."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "box").write_text("")
+
+    assert mount8(["box", "/m"]) == ["mount", "--machine", "box", "/m"]
+
+
+def test_a_machine_that_is_none_is_answered_with_those_there_are(run, tmp_path):
+    """Where a slip was meant for a built-in one."""
+    (tmp_path / "m").mkdir()
+    result = run("mount", "--machine", "2005", "m")
+
+    assert result.exit_code == 1
+    assert "2005: neither a machine file nor one of 2003, 2004" in result.stderr
+
+
 @pytest.mark.parametrize("args", [[], ["purge", "5"], ["--help"], ["nosuch", "/m"]])
 def test_mount8_leaves_commands_alone(args):
     """What is no machine is not touched."""
@@ -265,6 +282,8 @@ def test_validate_exits_1_with_the_violations(run, machine, monkeypatch, tmp_pat
 
     assert run("validate", "mountpoint").exit_code == 0
     assert json.loads(run("validate", "--json").stdout)["violations"] == []
+    assert run("validate", "--mount", "mountpoint").exit_code == 0
+    assert run("validate", "--mount", "mountpoint", "mountpoint").exit_code == 2
 
 
 # hog.

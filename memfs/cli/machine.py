@@ -59,6 +59,9 @@ def load(word: str) -> Layout:
     """
     from memfs.vm import Layout, VmError
 
+    if not machines.is_machine(word):
+        there = ", ".join(machines.builtin())
+        raise ClientError(f"{word}: neither a machine file nor one of {there}")
     try:
         if word in machines.builtin():
             return Layout.builtin(word)

@@ -6,6 +6,7 @@ compiled core; listing names and completing them must not.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import memfs
@@ -20,10 +21,11 @@ def builtin() -> list[str]:
 
 
 def is_machine(word: str) -> bool:
-    """Whether *word* names a built-in machine or looks like a machine file."""
+    """Whether *word* names a built-in machine, or is or looks like a machine file."""
     if word.startswith("-"):
         return False
-    return word in builtin() or "/" in word or word.endswith(SUFFIX)
+    looks_so = "/" in word or word.endswith(SUFFIX)
+    return looks_so or word in builtin() or os.path.isfile(word)
 
 
 def text_of(word: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from memfs.cli.common import json_option, print_json
+from memfs.cli.common import json_option, mount_option, print_json
 from memfs.client import EXIT_REFUSED, find_mount
 
 EXAMPLES = """\
@@ -16,22 +16,27 @@ Examples:
 
 
 @click.command("validate", epilog=EXAMPLES)
+@mount_option
 @json_option
 @click.argument("mountpoint", type=click.Path(), required=False)
 @click.pass_context
-def command(ctx: click.Context, as_json: bool, mountpoint: str | None) -> None:
+def command(
+    ctx: click.Context, mount: str | None, as_json: bool, mountpoint: str | None
+) -> None:
     """Check every invariant of the machine on MOUNTPOINT.
 
     Walks all pages, lists, trees and counters. Prints one line per violation and
     exits with 1 when there is one.
     """
-    mount = find_mount(mountpoint)
-    violations = mount.violations()
+    if mount is not None and mountpoint is not None:
+        raise click.UsageError("MOUNTPOINT and --mount: one of them.")
+    where = find_mount(mount or mountpoint)
+    violations = where.violations()
     if as_json:
-        print_json({"mount": str(mount.path), "violations": violations})
+        print_json({"mount": str(where.path), "violations": violations})
     else:
         for line in violations:
             click.echo(line)
         if not violations:
-            click.echo(f"{mount.path}: every invariant holds")
+            click.echo(f"{where.path}: every invariant holds")
     ctx.exit(EXIT_REFUSED if violations else 0)
