@@ -14,7 +14,9 @@ without waiting, but for ``write``, and ``open`` for writing: so each is atomic.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import functools
 import os
 import select
 from collections.abc import Callable, Coroutine, Sequence
@@ -161,8 +163,15 @@ class Handlers:
 
     async def _volume_root(self, node: VolumeDir) -> Any:
         index, ino = split(self._inodes.volume_root(node))
+        node.volume.stale = functools.partial(self._stale, index)
         attr = await self.volume(node.volume.getattr(ino))
         return self.made(node.volume, index, ino, attr)
+
+    def _stale(self, index: int, ino: int) -> None:
+        """Have the kernel ask for the attributes of a volume's inode again."""
+        # Without the shim it believes the old ones until they time out.
+        with contextlib.suppress(OSError):
+            self._shim.invalidate(number(index, ino), -1, 0)
 
     def _dir(self, ino: int) -> Dir:
         node = self._inodes.by_ino[ino].node
@@ -337,8 +346,8 @@ class Handlers:
         if fh & 1:
             return await self._command(self._handles[fh], off, buf)
         volume, own = self._open[fh]
-        cached = self._shim.empties()
-        return await self.volume(volume.write(own, off, buf, cached))
+        cached, kills = self._shim.empties(), self._shim.kills()
+        return await self.volume(volume.write(own, off, buf, cached, kills))
 
     async def _command(self, handle: Handle, off: int, buf: bytes) -> int:
         """One write to a control file; any signal to its writer ends it.

@@ -87,6 +87,7 @@ class Shim:
         self.disarm: Callable[[int], None] = lambda slot: None
         self.caller_pid: Callable[[], int] = lambda: 0
         self._cached: Callable[[], int] | None = None
+        self._kills: Callable[[], int] | None = None
         self.served: Callable[[], int] = lambda: 0
         self.over: Callable[[], int] = lambda: 0
         self.readable: Callable[[int], int] = lambda spin_ns: 0
@@ -99,6 +100,7 @@ class Shim:
             self.disarm = _function(lib, "memfs_shim_disarm", None, ctypes.c_int)
             self.caller_pid = _function(lib, "memfs_shim_pid", ctypes.c_int)
             self._cached = _function(lib, "memfs_shim_cached", ctypes.c_int)
+            self._kills = _function(lib, "memfs_shim_kills", ctypes.c_int)
             self.served = _function(lib, "memfs_shim_served", ctypes.c_uint64)
             self.over = _function(lib, "memfs_shim_over", ctypes.c_int)
             bind = "memfs_shim_lane_bind"
@@ -180,6 +182,10 @@ class Shim:
         """
         return self._cached is not None and bool(self._cached())
 
+    def kills(self) -> bool | None:
+        """Whether the WRITE in hand takes set-ID bits away; None: not known."""
+        return None if self._kills is None else bool(self._kills())
+
     def invalidate_ranges(self, ranges: Sequence[tuple[int, int, int]]) -> None:
         """``invalidate`` of many: inode, offset, length each.
 
@@ -197,6 +203,8 @@ class Shim:
 
     def invalidate(self, ino: int, off: int, length: int) -> None:
         """Drop the kernel's copy of a range; waits for its dirty pages to be written.
+
+        A negative offset drops the attributes alone, and waits for nothing.
 
         Raises:
             OSError: ENOSYS without the shim; what the kernel answers. An inode

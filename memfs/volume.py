@@ -8,6 +8,7 @@ called while it does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from memfs.request import Attr, Caller, StatFs
@@ -36,14 +37,19 @@ class Volume(Protocol):
 
     ``cached``: the kernel reads into its own page cache, or writes out of it: some
     process maps the page, as far as can be known. None: that is not known.
+    ``kills``: a write by somebody who may not keep the file's set-ID bits; None: that
+    is not known, and who opened the file decides.
 
     Attributes:
         entry_timeout, attr_timeout: seconds the kernel may keep names and
             attributes; everything that changes them goes through the mount.
+        stale: set by the adapter; to be called with the number of an inode when its
+            attributes changed and the kernel did not ask for it.
     """
 
     entry_timeout: float
     attr_timeout: float
+    stale: Callable[[int], None]
 
     async def getattr(self, ino: int) -> Attr: ...
     async def setattr(
@@ -88,7 +94,12 @@ class Volume(Protocol):
         self, fh: int, off: int, size: int, cached: bool | None = False
     ) -> Buffer: ...
     async def write(
-        self, fh: int, off: int, data: bytes, cached: bool = False
+        self,
+        fh: int,
+        off: int,
+        data: bytes,
+        cached: bool = False,
+        kills: bool | None = None,
     ) -> int: ...
     async def flush(self, fh: int) -> None: ...
     async def fsync(self, fh: int, datasync: bool) -> None: ...

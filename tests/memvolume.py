@@ -192,7 +192,7 @@ class MemVolume:
     def hanging(self):
         yield Park("for ever")
 
-    async def write(self, fh, off, data, cached=False):
+    async def write(self, fh, off, data, cached=False, kills=None):
         file = self.files[self.handles[fh]]
         if len(file.data) < off:
             file.data.extend(bytes(off - len(file.data)))

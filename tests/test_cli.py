@@ -130,6 +130,7 @@ def test_fstab_words_are_sorted():
 
     assert words.own == {"clock": "manual", "seed": 16}
     assert words.passed == ["nosuid"]
+    assert mountopts.parse(["defaults,suid,dev,exec"]).passed == ["suid", "dev"]
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,20 @@ def test_set_id_bits_go_with_a_write_all_the_same(mount, file):
     assert os.fstat(file).st_mode & 0o7777 == 0o755
 
 
+def test_who_writes_decides_about_set_id_bits(mount, file):
+    """The same descriptor, by root and by somebody else; the kernel sees it at once."""
+    pid = os.fork()
+    if pid == 0:
+        os.setgroups([])
+        os.fchmod(file, 0o4755)
+        os.pwrite(file, b"x", 0)
+        mode = os.fstat(file).st_mode & 0o7777
+        os.seteuid(65534)
+        os.pwrite(file, b"y", 0)
+        os._exit((mode, os.fstat(file).st_mode & 0o7777) != (0o4755, 0o755))
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
 def test_what_a_descriptor_may_not_do(mount, file):
     name = os.readlink(f"/proc/self/fd/{file}")
     reader = os.open(name, os.O_RDONLY)

@@ -320,6 +320,28 @@ def test_writing_takes_set_id_bits_away(vol):
         assert vol.attr("f").mode & 0o7777 == expected
 
 
+@pytest.mark.parametrize(("kills", "expected"), [(True, 0o755), (False, 0o6755)])
+def test_who_writes_decides_about_set_id_bits(vol, kills, expected):
+    """Not who opened the file, where the adapter knows; it hears of the change."""
+    stale = []
+    vol.volume.stale = stale.append
+    vol.put("f", b"")
+    vol.set("f", mode=0o6755)
+    fh = vol.open("f", os.O_WRONLY, caller=Caller(1, int(not kills), 0))
+    vol.run(vol.volume.write(fh, 0, b"x", False, kills))
+    vol.close(fh)
+    assert vol.attr("f").mode & 0o7777 == expected
+    assert stale == [vol.ino("f")] * kills
+
+
+def test_o_trunc_takes_set_id_bits_away(vol):
+    for uid, expected in (1, 0o755), (0, 0o6755):
+        vol.put("f", b"x")
+        vol.set("f", mode=0o6755)
+        vol.close(vol.open("f", os.O_WRONLY | os.O_TRUNC, caller=Caller(1, uid, 0)))
+        assert vol.attr("f").mode & 0o7777 == expected
+
+
 # Names
 
 

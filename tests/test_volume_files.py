@@ -107,6 +107,16 @@ def test_dirty_pages_above_a_truncation_never_come_back(host, vol, tmp_path):
     assert (tmp_path / "f").read_bytes() == bytes(10_000)
 
 
+def test_a_size_of_which_nothing_is_left_to_write_is_on_the_host(host, vol, tmp_path):
+    vol.put("f", b"a" * 20_000)
+    fh = vol.open("f", os.O_RDWR)
+    vol.run(vol.volume.fallocate(fh, 3, 4096, 20_000))
+    host.cache.clean()
+
+    assert (tmp_path / "f").read_bytes() == b"a" * 4096 + bytes(20_000 - 4096)
+    vol.close(fh)
+
+
 def test_an_unlinked_file_is_never_written(host, vol):
     vol.put("f", b"a" * 10_000)
     fh = vol.create("g")

@@ -69,13 +69,13 @@ ALIASES = {"size": "shm_size"}
 
 # Passed on to libfuse as they are; with a value where they have one.
 PASSED = words_of("""
-    ro nosuid nodev noexec noatime sync dirsync allow_other allow_root
+    ro suid nosuid dev nodev noexec noatime sync dirsync allow_other allow_root
     default_permissions auto_unmount fsname max_read
 """)
 
 # Addressed to mount(8), systemd or nobody; the defaults of a mount among them.
 SWALLOWED = words_of("""
-    defaults rw suid dev exec atime async auto noauto nofail _netdev user nouser
+    defaults rw exec atime async auto noauto nofail _netdev user nouser
     users nousers owner noowner group nogroup relatime norelatime strictatime
     nostrictatime diratime nodiratime lazytime nolazytime mand nomand iversion
     noiversion silent loud subtype comment helper uhelper

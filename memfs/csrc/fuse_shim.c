@@ -14,6 +14,7 @@
  *	STATFS		the inode that a statfs() asks about
  *	BACKGROUND	more than twelve background requests at once
  *	CACHED		whether a READ fills, or a WRITE empties, the kernel's page cache
+ *	KILLS		whether a WRITE's caller may not keep set-ID bits
  *	LANE		reads and writes of resident pages are answered here: fuse_lane.c
  *
  * Context: one thread, the one that runs the session; memfs_shim_inval*() alone may
@@ -27,6 +28,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fuse_lowlevel.h>
+#include <linux/fuse.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdint.h>
@@ -53,7 +55,7 @@ static struct {
 	/* The request that is being handed to Python, until its handler first waits. */
 	fuse_req_t current;
 	fuse_ino_t current_ino;
-	int current_cached;
+	int current_cached, current_kills;
 	uint64_t nr_served;
 	int over;
 	int event_fd;
@@ -112,6 +114,12 @@ uint64_t memfs_shim_ino(void)
 int memfs_shim_cached(void)
 {
 	return shim.current_cached;
+}
+
+/* Whether the WRITE in hand takes set-ID bits away, by who does it. */
+int memfs_shim_kills(void)
+{
+	return shim.current_kills;
 }
 
 /* How many requests there were since the start. */
@@ -297,6 +305,17 @@ SHIM_EXPORT struct fuse_session *fuse_session_new(struct fuse_args *args,
 	return shim.session;
 }
 
+/* What libfuse does not hand on of a WRITE. */
+static int kills_set_id(const struct fuse_buf *buf)
+{
+	const struct fuse_in_header *head = buf->mem;
+	const struct fuse_write_in *in = (const void *)(head + 1);
+
+	return !(buf->flags & FUSE_BUF_IS_FD) &&
+	       buf->size >= sizeof(*head) + sizeof(*in) && head->opcode == FUSE_WRITE &&
+	       in->write_flags & FUSE_WRITE_KILL_SUIDGID;
+}
+
 /* The next request that is not for the short way, or why there is none. */
 static int receive(struct fuse_session *se, struct fuse_buf *buf,
 		   int (*orig)(struct fuse_session *, struct fuse_buf *))
@@ -344,6 +363,7 @@ SHIM_EXPORT void fuse_session_process_buf(struct fuse_session *se,
 	if (!orig)
 		orig = next("fuse_session_process_buf");
 	shim.current = NULL;
+	shim.current_kills = kills_set_id(buf);
 	shim.nr_served++;
 	orig(se, buf);
 }

@@ -37,6 +37,7 @@ SHIM_EXPORT int memfs_shim_arm(void);
 SHIM_EXPORT int memfs_shim_pid(void);
 SHIM_EXPORT uint64_t memfs_shim_ino(void);
 SHIM_EXPORT int memfs_shim_cached(void);
+SHIM_EXPORT int memfs_shim_kills(void);
 SHIM_EXPORT uint64_t memfs_shim_served(void);
 SHIM_EXPORT int memfs_shim_readable(int64_t spin_ns);
 SHIM_EXPORT int memfs_shim_over(void);

@@ -338,6 +338,9 @@ class HostStore:
 
     def punch(self, file: File, off: int, nbytes: int) -> None:
         fd = file.backing.opened(True)
+        # Of what is punched nothing will be written back, so no size either.
+        if os.fstat(fd).st_size < file.size:
+            os.ftruncate(fd, file.size)
         syscalls.fallocate(fd, syscalls.KEEP_SIZE | syscalls.PUNCH_HOLE, off, nbytes)
         file.backing.recount = True
 

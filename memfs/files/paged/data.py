@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import errno
 import stat
+from collections.abc import Callable
 
 from memfs.files.paged.contract import (
     MAX_FILE_BYTES,
@@ -45,12 +46,19 @@ class Data:
 
     Args:
         volume: with a file's number, what a page file's ``holder`` is.
+        stale: called with the number of a file whose mode changed by a write.
     """
 
     def __init__(
-        self, store: Store, cache: PageCache, pump: Pump, volume: object = None
+        self,
+        store: Store,
+        cache: PageCache,
+        pump: Pump,
+        volume: object = None,
+        stale: Callable[[int], None] = lambda ino: None,
     ) -> None:
         self.volume = volume
+        self.stale = stale
         self.store = store
         self.cache = cache
         self.pump = pump
@@ -109,13 +117,19 @@ class Data:
         return data
 
     async def write(
-        self, handle: OpenFile, off: int, data: bytes, cached: bool = False
+        self,
+        handle: OpenFile,
+        off: int,
+        data: bytes,
+        cached: bool = False,
+        kills: bool | None = None,
     ) -> int:
         """Write as much of *data* as there is room for; return how much.
 
         Args:
             cached: out of the kernel's page cache: written through a mapping, by
                 whoever, and as long as the last page is.
+            kills: set-ID bits go; None: if it was not root who opened the file.
 
         Raises:
             TreeError: EBADF, EINVAL (O_DIRECT), EFBIG, ENOSPC.
@@ -135,8 +149,8 @@ class Data:
         room = self.store.reserve(file, off, len(data))
         if room < len(data):
             data = data[:room]
-        if handle.drops_set_id and file.mode & SET_ID:
-            self._drop_set_id(file)
+        if file.mode & SET_ID:
+            self.check_set_id(file, handle.drops_set_id if kills is None else kills)
         self.pump.tick()
         try:
             if direct:
@@ -175,16 +189,19 @@ class Data:
             file.failed(error.errno)
             raise
 
-    def _drop_set_id(self, file: File) -> None:
+    def check_set_id(self, file: File, kills: bool) -> None:
         """A program that somebody wrote to does not run as somebody else any more.
 
         Source: fs/inode.c file_remove_privs(), Linux 6.1, which FUSE leaves to us.
         """
+        if not kills:
+            return
         mode = stat.S_IMODE(file.mode) & ~stat.S_ISUID
         if mode & stat.S_IXGRP:
             mode &= ~stat.S_ISGID
         self.store.chmod(file, mode)
         file.mode = stat.S_IFREG | mode
+        self.stale(file.ino)
 
     # Size
 

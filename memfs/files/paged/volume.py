@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from memfs.files.paged.contract import Buffer, Lanes, PageCache, Pages, Pump
 from memfs.files.paged.data import Data
 from memfs.files.paged.handles import HandleTable, OpenFile
-from memfs.files.paged.inode import Directory, File, Inode, Special
+from memfs.files.paged.inode import SET_ID, Directory, File, Inode, Special
 from memfs.files.paged.names import Names
 from memfs.files.paged.store import Store
 from memfs.files.paged.table import InodeTable
@@ -54,7 +54,8 @@ class PagedVolume:
         self.table = InodeTable()
         self.root = store.attach(self.table)
         self.names = Names(self.table, store)
-        self.data = Data(store, cache, pump, self)
+        self.stale: Callable[[int], None] = lambda ino: None
+        self.data = Data(store, cache, pump, self, lambda ino: self.stale(ino))
         self.handles = HandleTable()
         self.lanes = lanes
         self._ended = False
@@ -267,15 +268,22 @@ class PagedVolume:
         writes = flags & os.O_ACCMODE != os.O_RDONLY
         await self._with_room(lambda: self.store.opened(file, writes))
         fh = self._opened(file, flags, caller)
-        if flags & os.O_TRUNC and file.size:
+        if flags & os.O_TRUNC:
             try:
-                await self.data.truncate(file, 0)
+                await self._empty(file, caller)
             except BaseException:
                 await self.release(fh)
                 raise
-        elif flags & os.O_TRUNC:
-            file.written()
         return fh
+
+    async def _empty(self, file: File, caller: Caller) -> None:
+        """O_TRUNC, which the kernel leaves to ``open``."""
+        if file.mode & SET_ID:
+            self.data.check_set_id(file, caller.uid != 0)
+        if file.size:
+            await self.data.truncate(file, 0)
+        else:
+            file.written()
 
     async def _with_room(self, open_it: Callable[[], T]) -> T:
         """Call *open_it*; out of descriptors, write something back and try again."""
@@ -314,8 +322,15 @@ class PagedVolume:
     ) -> Buffer:
         return await self.data.read(self.handles.get(fh), off, size, cached)
 
-    async def write(self, fh: int, off: int, data: bytes, cached: bool = False) -> int:
-        return await self.data.write(self.handles.get(fh), off, data, cached)
+    async def write(
+        self,
+        fh: int,
+        off: int,
+        data: bytes,
+        cached: bool = False,
+        kills: bool | None = None,
+    ) -> int:
+        return await self.data.write(self.handles.get(fh), off, data, cached, kills)
 
     async def flush(self, fh: int) -> None:
         """One of possibly several close(2) of this handle."""
