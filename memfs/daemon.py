@@ -117,7 +117,8 @@ def mount(options: DaemonOptions, make_mount: Factory) -> int:
     with contextlib.ExitStack() as locks:
         keep = [locks.enter_context(mountpoints.lock_mountpoint(point))]
         if options.files is not None:
-            keep.append(locks.enter_context(mountpoints.lock_directory(options.files)))
+            lock = mountpoints.lock_directory(options.files, point)
+            keep.append(locks.enter_context(lock))
         daemon = _Daemon(options, point, make_mount)
         if options.foreground:
             daemon.run()

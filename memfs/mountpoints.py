@@ -239,12 +239,16 @@ def owner(point: Path) -> int | None:
 
 
 @contextlib.contextmanager
-def lock_directory(path: Path) -> Iterator[int]:
+def lock_directory(path: Path, point: Path) -> Iterator[int]:
     """Own a directory of files, whoever asks for it; gives the descriptor.
 
     Raises:
-        MountError: another daemon has it, or it cannot be opened.
+        MountError: another daemon has it, it cannot be opened, or *point*, where it
+            is going to be mounted, lies in it: who looked there would have the daemon
+            wait for itself.
     """
+    if path.resolve() in point.resolve().parents:
+        raise MountError(f"{path}: {point} lies in it, so it would contain itself")
     try:
         fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as exc:

@@ -675,6 +675,20 @@ def test_a_second_mount_of_one_directory_is_refused(mount, tmp_path):
     assert not os.path.ismount(tmp_path / "mnt")
 
 
+def test_a_mount_inside_its_own_directory_is_refused(tmp_path):
+    """Who looked at it there would have the daemon wait for itself."""
+    (tmp_path / "disk" / "a" / "mnt").mkdir(parents=True)
+    done = subprocess.run(
+        [*MEMFS, "--files", tmp_path / "disk", tmp_path / "disk" / "a" / "mnt"],
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode != 0
+    assert "contain itself" in done.stderr
+    assert not os.path.ismount(tmp_path / "disk" / "a" / "mnt")
+
+
 def test_a_private_directory_goes_with_the_mount(tmp_path):
     private = tmp_path / "tmp"
     private.mkdir()
