@@ -112,8 +112,8 @@ class Handlers:
         pollers: through what those are woken who wait in poll(2), by handle.
         on_poller: called when there is one more.
 
-    Handle numbers of generated files are odd: the shim keeps FLUSH from being
-    sent for those. Volumes' are even.
+    Handle numbers of generated files are odd, volumes' are even: the shim keeps the
+    short way for those.
     """
 
     def __init__(

@@ -52,13 +52,17 @@ class ReadAheadState(ctypes.Structure):
 
 
 class Lane(ctypes.Structure):
-    """A descriptor; ``reads`` and ``writes`` are what it was opened for."""
+    """A descriptor; ``reads`` and ``writes`` are what it was opened for.
+
+    ``noatime``: reading changes no access time.
+    """
 
     _fields_ = (
         ("file", ctypes.POINTER(LaneFile)),
         ("ra", ReadAheadState),
         ("reads", ctypes.c_uint32),
         ("writes", ctypes.c_uint32),
+        ("noatime", ctypes.c_uint32),
     )
 
 

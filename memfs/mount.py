@@ -24,6 +24,7 @@ from memfs import shim
 from memfs.background import Pump
 from memfs.files import build_tree, grammar
 from memfs.files.hostfs import HostDirectory
+from memfs.files.paged import PagedVolume
 from memfs.files.tasks import FIRST_UNSEEN_PID, Process
 from memfs.files.volumes import files_volume, memory_volume
 from memfs.lanes import Lanes
@@ -53,6 +54,7 @@ class Settings:
             what is available.
         shm_size: of shm/, as ``size=`` of tmpfs: bytes, ``N%`` of the machine's
             memory, 0 no limit; None: half of it.
+        noatime: reading changes no access time in files/ and shm/.
         paranoid: validate after every command.
         swap_file: a host file for the swap area; None: memory.
         batch, prefetch: of the core's loops; no effect on what happens.
@@ -63,6 +65,7 @@ class Settings:
     seed: int = 0
     host_memory: int | None = None
     shm_size: str | None = None
+    noatime: bool = False
     paranoid: bool = False
     swap_file: str | None = None
     batch: int = 32
@@ -309,15 +312,17 @@ def make_mount(asked: Asked) -> Mount:
         lanes = Lanes(shim.load(), machine.core.lane_calls())
         # Whoever names a directory has locked it, for the sake of its own words.
         directory = HostDirectory(asked.files, locked=asked.files is not None)
-        volumes: dict[str, FileVolume] = {
+        volumes: dict[str, PagedVolume] = {
             "files": files_volume(machine, pump, directory, lanes),
             "shm": memory_volume(machine, pump, settings.shm_size, lanes),
         }
+        for volume in volumes.values():
+            volume.noatime = settings.noatime
     except BaseException:
         machine.close()
         raise
     pump.on_idle = machine.trim_host
-    mount = Mount(machine, pump, settings, volumes)
+    mount = Mount(machine, pump, settings, {**volumes})
     mount.private_files = directory.path if directory.private else None
     return mount
 

@@ -48,7 +48,7 @@ LESSER_FORM = {
     "fallocate": "fallocate answers EOPNOTSUPP",
     "lseek": "every byte of a file is data to SEEK_DATA and SEEK_HOLE",
     "inval": "pages that were read are revoked, mapped or not, a whole file at a time",
-    "noflush": "each close of a generated file costs one request more",
+    "noflush": "each close of a file costs one request more",
     "statfs": "statfs shows the first volume everywhere",
     "background": "at most 12 background requests are in flight",
     "lane": "reads and writes of resident pages are answered in Python, too",

@@ -159,6 +159,9 @@ class FakePages:
         self.dirty.discard(index)
         self.cache.written += 1
 
+    def drop_now(self):
+        return False
+
     def drop(self):
         yield
         self.pages.clear()

@@ -131,6 +131,7 @@ def test_fstab_words_are_sorted():
     assert words.own == {"clock": "manual", "seed": 16}
     assert words.passed == ["nosuid"]
     assert mountopts.parse(["defaults,suid,dev,exec"]).passed == ["suid", "dev"]
+    assert mountopts.parse(["ro,noatime"]).own == {"noatime": True}
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,18 @@ def test_times_move_on_the_short_way(mount, file):
     assert read.st_atime_ns > read.st_mtime_ns > written.st_mtime_ns
 
 
+def test_o_noatime_reads_change_no_times(mount, file):
+    os.pwrite(file, bytes(PAGE), 0)
+    quiet = os.open(f"/proc/self/fd/{file}", os.O_RDONLY | os.O_NOATIME)
+    os.utime(file, ns=(1, 2))
+    for _ in range(4):
+        os.pread(quiet, 100, 0)
+    assert os.fstat(file).st_atime_ns == 1
+    os.pread(file, 100, 0)
+    assert os.fstat(file).st_atime_ns > 1
+    os.close(quiet)
+
+
 def test_times_that_are_set_stay(mount, file):
     os.pwrite(file, b"x", 0)
     os.utime(file, ns=(10**18, 2 * 10**18))

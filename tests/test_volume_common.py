@@ -258,6 +258,24 @@ def test_relatime(vol):
     assert vol.attr("f").atime_ns >= first
 
 
+def test_who_asks_for_it_leaves_access_times_alone(vol):
+    """O_NOATIME, and the option of the mount, which is for directories as well."""
+    vol.put("f", b"abc")
+    vol.mkdir("d")
+    old = 1_000_000_000
+    for noatime, flags in (False, os.O_NOATIME), (True, 0), (False, 0):
+        vol.volume.noatime = noatime
+        vol.set("f", atime_ns=old)
+        vol.set("d", atime_ns=old)
+        fh = vol.open("f", flags)
+        vol.read(fh, 0, 3)
+        vol.close(fh)
+        vol.listing("d")
+
+        assert (vol.attr("f").atime_ns == old) == (noatime or bool(flags))
+        assert (vol.attr("d").atime_ns == old) == noatime
+
+
 def test_changes_of_a_directory_change_its_times(vol):
     vol.mkdir("d")
     vol.set("d", mtime_ns=1)

@@ -73,6 +73,9 @@ PASSED = words_of("""
     default_permissions auto_unmount fsname max_read
 """)
 
+# Of those, what also tells the volumes to leave access times alone.
+QUIET = words_of("ro noatime")
+
 # Addressed to mount(8), systemd or nobody; the defaults of a mount among them.
 SWALLOWED = words_of("""
     defaults rw exec atime async auto noauto nofail _netdev user nouser
@@ -109,6 +112,8 @@ def parse(options: Iterable[str]) -> MountWords:
                 raise ValueError(f"-o {word}: {error}") from None
         elif name in PASSED:
             words.passed.append(word.strip())
+            if name in QUIET:
+                words.own["noatime"] = True
         elif name and name not in SWALLOWED and not name.startswith(SWALLOWED_PREFIXES):
             raise ValueError(f"-o {word}: neither memfs nor mount(8) knows it")
     return words

@@ -191,6 +191,15 @@ int vm_file_submit_read(struct vm *vm, uint32_t id, uint32_t index, uint32_t nr,
 
 /* ---- write ---- */
 
+/* Nothing of a page but what is written next, n bytes, is known. */
+static void fresh_frame(struct vm *vm, u32 pfn, u32 n)
+{
+	if (n == PAGE_SIZE)
+		vm_frame_new(vm, pfn);
+	else
+		vm_frame_zero(vm, pfn);
+}
+
 /* A page to write into: cached, or new where nothing of it need be read. */
 static int page_for_write(struct vm *vm, struct mapping *m, u64 at, u32 n, u32 *pfn)
 {
@@ -205,7 +214,7 @@ static int page_for_write(struct vm *vm, struct mapping *m, u64 at, u32 n, u32 *
 		if (rc == VM_READ && whole && vm_tree_page(vm, m, index, &slot)) {
 			/* Not uptodate and overwritten whole. */
 			*pfn = slot - 1;
-			vm_frame_zero(vm, *pfn);
+			fresh_frame(vm, *pfn, n);
 			rc = VM_DONE;
 		}
 		if (rc || *pfn != NONE)
@@ -214,20 +223,23 @@ static int page_for_write(struct vm *vm, struct mapping *m, u64 at, u32 n, u32 *
 	rc = vm_cache_new_page(vm, m, index, 0, pfn);
 	if (rc)
 		return rc;
-	vm_frame_zero(vm, *pfn);
+	fresh_frame(vm, *pfn, n);
 	return VM_DONE;
 }
 
 /* Bytes into a page, which is uptodate, or overwritten whole, and dirty then. */
 int vm_write_into(struct vm *vm, struct mapping *m, u32 pfn, u32 at, u32 n,
-		  const u8 *buf, bool client)
+		  const u8 *buf, u32 how)
 {
 	struct page *p = &vm->pages[pfn];
 	u8 *frame = vm_frame(vm, pfn);
 
 	if (!frame)
 		return -EIO;
-	memcpy(frame + at, buf, n);
+	if (how & WRITE_LARGE && n == PAGE_SIZE)
+		stream_page(frame, buf);
+	else
+		memcpy(frame + at, buf, n);
 	p->flags |= PG_UPTODATE;
 	p->flags &= ~(u32)PG_ERROR;
 	if (!is_shm(m) && !(p->flags & PG_PRIVATE)) {
@@ -236,7 +248,7 @@ int vm_write_into(struct vm *vm, struct mapping *m, u32 pfn, u32 at, u32 n,
 	}
 	vm_set_dirty(vm, pfn);
 	/* To write a dirty PTE's page out is no use of it. */
-	if (client)
+	if (how & WRITE_CLIENT)
 		vm_client_mark(vm, pfn, false);
 	else
 		vm_mark_accessed(vm, pfn);
@@ -244,7 +256,7 @@ int vm_write_into(struct vm *vm, struct mapping *m, u32 pfn, u32 at, u32 n,
 }
 
 static int write_page(struct vm *vm, struct mapping *m, u64 at, u32 n, const u8 *buf,
-		      bool client)
+		      u32 how)
 {
 	u32 pfn;
 	int rc;
@@ -252,14 +264,15 @@ static int write_page(struct vm *vm, struct mapping *m, u64 at, u32 n, const u8 
 	rc = page_for_write(vm, m, at, n, &pfn);
 	if (rc)
 		return rc;
-	return vm_write_into(vm, m, pfn, (u32)(at % PAGE_SIZE), n, buf, client);
+	return vm_write_into(vm, m, pfn, (u32)(at % PAGE_SIZE), n, buf, how);
 }
 
 static int file_write(struct vm *vm, u32 id, u64 off, u32 len, const void *buf,
 		      u32 *done, bool client)
 {
+	u32 how = write_how(client, len);
 	struct mapping *m;
-	int rc;
+	int rc = VM_DONE;
 
 	if (!mapping_ok(vm, id))
 		return -EINVAL;
@@ -271,13 +284,14 @@ static int file_write(struct vm *vm, u32 id, u64 off, u32 len, const void *buf,
 		u64 at = off + *done;
 		u32 n = min_t(u32, PAGE_SIZE - at % PAGE_SIZE, len - *done);
 
-		rc = write_page(vm, m, at, n, (const u8 *)buf + *done, client);
+		rc = write_page(vm, m, at, n, (const u8 *)buf + *done, how);
 		if (rc)
-			return rc;
+			break;
 		*done += n;
 		m->size = max_t(u64, m->size, at + n);
 	}
-	return VM_DONE;
+	stream_end();
+	return rc;
 }
 
 /*

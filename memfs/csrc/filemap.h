@@ -8,6 +8,7 @@
 #ifndef FILEMAP_H
 #define FILEMAP_H
 
+#include "stream.h"
 #include "vm_int.h"
 
 static inline bool mapping_ok(const struct vm *vm, u32 id)
@@ -40,9 +41,21 @@ int vm_cache_new_page(struct vm *vm, struct mapping *m, u32 index, u32 flags,
 void vm_cache_uncount(struct vm *vm, struct mapping *m,
 		      u32 pfn); /* it leaves its index, which the caller changes */
 
+/* How bytes are written. */
+enum {
+	WRITE_CLIENT = 1 << 0, /* out of the real kernel's copy of the pages */
+	WRITE_LARGE = 1 << 1,  /* with many others: see stream.h */
+};
+
+static inline u32 write_how(bool client, u32 bytes)
+{
+	return (client ? WRITE_CLIENT : 0u) |
+	       (bytes >= STREAM_BYTES ? WRITE_LARGE : 0u);
+}
+
 /* filemap.c */
 int vm_write_into(struct vm *vm, struct mapping *m, u32 pfn, u32 at, u32 n,
-		  const u8 *buf, bool client); /* VM_DONE, -EIO */
+		  const u8 *buf, u32 how); /* VM_DONE, -EIO */
 
 /* shmem.c */
 int vm_shm_from_swap(struct vm *vm, struct mapping *m, u32 index, u32 slot);

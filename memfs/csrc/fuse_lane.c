@@ -93,7 +93,7 @@ static int serve_read(int fd, const struct fuse_in_header *head,
 	if (bytes < 0)
 		return 0;
 	now = wall_ns();
-	if (now >= lane->file->quiet_until) {
+	if (!lane->noatime && now >= lane->file->quiet_until) {
 		lane->file->read_ns = now;
 		lane->file->quiet_until = now + DAY_NS;
 	}

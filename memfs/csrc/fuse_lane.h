@@ -26,6 +26,7 @@ struct lane {
 	struct lane_file *file;
 	struct vm_ra ra;
 	uint32_t reads, writes; /* what it was opened for */
+	uint32_t noatime;	/* reading changes no access time */
 };
 
 typedef int (*lane_read_fn)(struct vm *vm, uint32_t id, uint64_t off, uint32_t len,

@@ -10,7 +10,7 @@
  *	MMAP		shared mappings of direct_io files (a bit of the INIT reply)
  *	FALLOCATE, LSEEK	handed to two callbacks, answered by memfs_shim_reply_*()
  *	INVAL		invalidation of a range of an inode
- *	NOFLUSH		close() of a handle with an odd number sends no FLUSH
+ *	NOFLUSH		close() sends no FLUSH, only the RELEASE that follows the last one
  *	STATFS		the inode that a statfs() asks about
  *	BACKGROUND	more than twelve background requests at once
  *	CACHED		whether a READ fills, or a WRITE empties, the kernel's page cache
@@ -387,8 +387,21 @@ SHIM_EXPORT int fuse_reply_open(fuse_req_t req, const struct fuse_file_info *fi)
 
 	if (!orig)
 		orig = next("fuse_reply_open");
-	patched.noflush = fi->fh & 1;
+	patched.noflush = 1;
 	return orig(req, &patched);
+}
+
+SHIM_EXPORT int fuse_reply_create(fuse_req_t req, const struct fuse_entry_param *entry,
+				  const struct fuse_file_info *fi)
+{
+	static int (*orig)(fuse_req_t, const struct fuse_entry_param *,
+			   const struct fuse_file_info *);
+	struct fuse_file_info patched = *fi;
+
+	if (!orig)
+		orig = next("fuse_reply_create");
+	patched.noflush = 1;
+	return orig(req, entry, &patched);
 }
 
 /* ----------------------------------------------------------- life and state */

@@ -146,7 +146,7 @@ int vm_lane_read(struct vm *vm, uint32_t id, uint64_t off, uint32_t len,
 int vm_lane_write(struct vm *vm, uint32_t id, uint64_t off, uint32_t len,
 		  const void *buf, uint32_t client)
 {
-	u32 pfn[VM_LANE_PIECES], first, last, i, done = 0;
+	u32 pfn[VM_LANE_PIECES], first, last, i, done = 0, how = write_how(client, len);
 	struct mapping *m;
 
 	if (!range_ok(vm, id, off, len) || off + len > vm->mappings[id].size)
@@ -164,9 +164,10 @@ int vm_lane_write(struct vm *vm, uint32_t id, uint64_t off, uint32_t len,
 
 		/* It cannot fail: the bytes are in memory. */
 		(void)vm_write_into(vm, m, pfn[i], (off + done) % PAGE_SIZE, n,
-				    (const u8 *)buf + done, client);
+				    (const u8 *)buf + done, how);
 		done += n;
 	}
+	stream_end();
 	vm->lane_ops++;
 	return (int)len;
 }

@@ -98,6 +98,30 @@ int vm_file_truncate(struct vm *vm, uint32_t id, uint64_t bytes, uint32_t budget
 	return drop_range(vm, m, &index, NONE, budget);
 }
 
+/*
+ * vm_file_forget - drop every page and the file itself, if that is done at once
+ * @budget: pages at most
+ *
+ * Return: whether it is done; if not, nothing is: the file is large, mapped, or a
+ * transfer is on its way.
+ */
+int vm_file_forget(struct vm *vm, uint32_t id, uint32_t budget)
+{
+	struct mapping *m;
+	u32 index = 0;
+
+	if (!mapping_ok(vm, id))
+		return 0;
+	m = &vm->mappings[id];
+	if (m->nr_vmas || m->nr_writeback || m->nr_locked ||
+	    m->nrpages + m->nr_swapped > budget)
+		return 0;
+	m->size = 0;
+	/* Nothing is locked or on its way, so there is nothing to wait for. */
+	return drop_range(vm, m, &index, NONE, budget + 1) == VM_DONE &&
+	       !vm_mapping_destroy(vm, id);
+}
+
 /* The parts of a range that are not whole pages: its head, and its tail. */
 static int zero_ends(struct vm *vm, struct mapping *m, u64 off, u64 end)
 {

@@ -77,8 +77,21 @@ def forget(file: PageFile) -> Op[None]:
     file.dropping = True
     m = file.m
     yield from drive(m, lambda: m.core.file_truncate(file.id, 0, BUDGET), what="drop")
-    file.size = 0
-    m.files.forget(file)
     m.core.mapping_destroy(file.id)
+    _forgotten(file)
+
+
+def forget_now(file: PageFile) -> bool:
+    """As forget(), if it is done at once; False: it is not, and nothing is done."""
+    if file.dead or file.dropping or not file.m.core.file_forget(file.id, BUDGET):
+        return False
+    _forgotten(file)
+    file.m.bump()
+    return True
+
+
+def _forgotten(file: PageFile) -> None:
+    file.size = 0
+    file.m.files.forget(file)
     file.dead = True
     file.let_go()

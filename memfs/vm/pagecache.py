@@ -363,6 +363,10 @@ class PageFile:
             return
         yield from cutting.forget(self)
 
+    def drop_now(self) -> bool:
+        """As ``drop``, if that is done at once; False: it takes an operation."""
+        return cutting.forget_now(self)
+
     def unmapped(self) -> Op[None]:
         """A task's area of the file has gone."""
         if self.dead or self.stat().nr_vmas:

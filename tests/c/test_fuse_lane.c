@@ -167,6 +167,11 @@ static void test_times(void)
 	CHECK_EQ(0, s.file.quiet_until);
 	serve(&s, &r, sizeof(r));
 	CHECK(s.file.read_ns >= s.file.wrote_ns);
+	first = s.file.read_ns;
+	s.lane.noatime = 1;
+	s.file.quiet_until = 0;
+	serve(&s, &r, sizeof(r));
+	CHECK_EQ(first, s.file.read_ns);
 	end(&s);
 }
 

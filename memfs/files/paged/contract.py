@@ -85,6 +85,7 @@ class Pages(Protocol):
     def wait_writeback(self) -> Op[None]: ...
     def fsync(self) -> Op[None]: ...
     def drop(self) -> Op[None]: ...
+    def drop_now(self) -> bool: ...
 
 
 class PageCache(Protocol):
@@ -99,7 +100,7 @@ class Lanes(Protocol):
     """Makes records of the short way; ``memfs.lanes.Lanes`` fulfils it.
 
     A file's has ``quiet_until``, ``read_ns``, ``wrote_ns``, ``mapping`` and
-    ``allowed``; a descriptor's ``ra``, the state of its read-ahead.
+    ``allowed``; a descriptor's ``ra``, the state of its read-ahead, and ``noatime``.
     """
 
     def file(self) -> Any: ...

@@ -94,7 +94,7 @@ class Data:
             data = await self._to_the_end(op, "direct read")
         else:
             data = await self._read_pages(handle, pages, off, nbytes, cached)
-        if file.accessed():
+        if not handle.noatime and file.accessed():
             file.times_due = True
         if file.lane is not None and not file.lane.allowed:
             file.allow_short_way(pages.id)
@@ -332,7 +332,8 @@ class Data:
         return pages
 
     async def drop(self, pages: Pages) -> None:
-        await self._to_the_end(pages.drop(), "drop")
+        if not pages.drop_now():
+            await self._to_the_end(pages.drop(), "drop")
 
     async def _alone(self, file: File, op: Op[None], name: str) -> None:
         """Run *op*, one at a time for each file.

@@ -15,6 +15,7 @@ class OpenFile:
 
     Attributes:
         lane: the record of the short way, or None.
+        noatime: reading changes no access time.
         ra: read-ahead state of the model.
         pid: who opened it; the kernel does not say who reads and writes.
         drops_set_id: who opened it is not root, so writing takes set-ID bits away.
@@ -28,6 +29,7 @@ class OpenFile:
         "file",
         "flags",
         "lane",
+        "noatime",
         "pid",
         "ra",
     )
@@ -42,6 +44,7 @@ class OpenFile:
         self.lane = lane
         self.ra = ra
         self.direct = bool(flags & os.O_DIRECT)
+        self.noatime = bool(flags & os.O_NOATIME)
         self.error_seq = file.error_seq
 
     @property

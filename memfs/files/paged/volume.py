@@ -42,8 +42,12 @@ class PagedVolume:
         cache: gives page files.
         pump: runs what has to wait.
         lanes: makes the records of the short way; None: there is none.
+
+    Attributes:
+        noatime: reading changes no access time, as with O_NOATIME.
     """
 
+    noatime = False
     entry_timeout = ENTRY_TIMEOUT
     attr_timeout = ATTR_TIMEOUT
 
@@ -159,7 +163,8 @@ class PagedVolume:
         directory = self.table.directory(ino)
         await self._trim()
         entries = self.names.read(directory, cookie)
-        directory.accessed()
+        if not self.noatime:
+            directory.accessed()
         return entries
 
     async def readlink(self, ino: int) -> bytes:
@@ -302,6 +307,8 @@ class PagedVolume:
         if self.lanes is not None:
             lane = self._lane(self.lanes, file, flags)
         ra = self.data.cache.readahead(None if lane is None else lane.ra)
+        if self.noatime:
+            flags |= os.O_NOATIME
         return self.handles.add(OpenFile(file, flags, caller, ra, lane))
 
     def _lane(self, lanes: Lanes, file: File, flags: int) -> Any:
@@ -311,7 +318,10 @@ class PagedVolume:
         if file.lane is None:
             file.lane = lanes.file()
         mode = flags & os.O_ACCMODE
-        return lanes.descriptor(file.lane, mode != os.O_WRONLY, mode != os.O_RDONLY)
+        lane = lanes.descriptor(file.lane, mode != os.O_WRONLY, mode != os.O_RDONLY)
+        if lane is not None:
+            lane.noatime = self.noatime or bool(flags & os.O_NOATIME)
+        return lane
 
     def lane(self, fh: int) -> object:
         """What the adapter may answer a handle's reads and writes with, or None."""

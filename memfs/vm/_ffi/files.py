@@ -7,13 +7,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from memfs.vm._ffi.lib import NO_ID, REVOKE_MAX, Handle, as_tuple, check, ffi, lib
+from memfs.vm._ffi.lib import NO_ID, REVOKE_MAX, Handle, check, ffi, lib
 from memfs.vm._ffi.records import MappingStat
 from memfs.vm.errors import VmError
+
+# Of struct vm_mapping_stat, all of them uint32_t.
+NR_STAT_FIELDS = len(MappingStat._fields)
 
 
 class FileCalls(Handle):
     """Calls about page caches."""
+
+    def __init__(self, **config: int) -> None:
+        super().__init__(**config)
+        self._mapping = ffi.new("struct vm_mapping_stat *")
+        self._mapping_fields = ffi.cast("uint32_t *", self._mapping)
 
     # -- mapping.c, filemap.c, truncate.c, filesync.c ------------------------
 
@@ -32,6 +40,10 @@ class FileCalls(Handle):
         """Forget a page cache that has no page."""
         check(lib.vm_mapping_destroy(self.vm, mapping), f"mapping {mapping} is in use")
 
+    def file_forget(self, mapping: int, budget: int) -> bool:
+        """Drop all pages and the page cache, if that is done at once; whether it is."""
+        return bool(lib.vm_file_forget(self.vm, mapping, budget))
+
     def mapping_fd(self, mapping: int, fd: int) -> None:
         """The descriptor for I/O; -1: none."""
         check(lib.vm_mapping_fd(self.vm, mapping, fd), f"mapping {mapping}")
@@ -42,10 +54,9 @@ class FileCalls(Handle):
 
     def mapping_stat(self, mapping: int) -> MappingStat:
         """Counters of a page cache."""
-        stat = ffi.new("struct vm_mapping_stat *")
-        check(lib.vm_mapping_stat(self.vm, mapping, stat), f"no mapping {mapping}")
-        result: MappingStat = as_tuple(MappingStat, stat)
-        return result
+        # Asked about once or more in each request: no new struct, one call for all.
+        check(lib.vm_mapping_stat(self.vm, mapping, self._mapping), "no such mapping")
+        return MappingStat._make(ffi.unpack(self._mapping_fields, NR_STAT_FIELDS))
 
     def mapping_clear_error(self, mapping: int) -> None:
         """Forget a failed transfer that has been reported."""

@@ -146,6 +146,7 @@ static void pass_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int 
 static void opened(struct fuse_file_info *fi)
 {
 	fi->direct_io = 1;
+	fi->noflush = 1;
 	fi->keep_cache = 0;
 }
 
@@ -197,13 +198,6 @@ static void pass_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t s
 		fuse_reply_write(req, (size_t)n);
 }
 
-static void pass_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	(void)ino;
-	(void)fi;
-	fuse_reply_err(req, 0);
-}
-
 static void pass_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
@@ -237,7 +231,6 @@ static const struct fuse_lowlevel_ops pass_ops = {
 	.open = pass_open,
 	.read = pass_read,
 	.write = pass_write,
-	.flush = pass_flush,
 	.release = pass_release,
 	.unlink = pass_unlink,
 };
