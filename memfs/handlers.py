@@ -161,10 +161,10 @@ class Handlers:
             REQUEST.set(interrupt)
         return self.callers.attend(work, interrupt, 0, True)
 
-    async def _volume_root(self, node: VolumeDir) -> Any:
+    def _volume_root(self, node: VolumeDir) -> Any:
         index, ino = split(self._inodes.volume_root(node))
         node.volume.stale = functools.partial(self._stale, index)
-        attr = await self.volume(node.volume.getattr(ino))
+        attr = node.volume.getattr(ino)
         return self.made(node.volume, index, ino, attr)
 
     def _stale(self, index: int, ino: int) -> None:
@@ -199,7 +199,7 @@ class Handlers:
                 raise TreeError(errno.ENOENT)
             return self._wire.absent()
         if isinstance(node, VolumeDir):
-            return await self._volume_root(node)
+            return self._volume_root(node)
         if node.fresh_inode and self._gate(node).expects(ctx.pid):
             inode = self._inodes.enter_private(node)
         else:
@@ -221,7 +221,7 @@ class Handlers:
         if not inode >> VOLUME_SHIFT:
             return self._wire.node_entry(self._inodes.by_ino[inode])
         volume, index, own = self.at(inode)
-        return self.made(volume, index, own, await self.volume(volume.getattr(own)))
+        return self.made(volume, index, own, volume.getattr(own))
 
     async def setattr(
         self, inode: int, attr: Any, fields: Any, fh: int | None, ctx: Ctx
@@ -448,7 +448,7 @@ class Handlers:
         listed = self._wire.listed
         for cookie, (name, node) in enumerate(opened[start_id:], start_id + 1):
             if isinstance(node, VolumeDir):
-                if not listed(token, name, await self._volume_root(node), cookie):
+                if not listed(token, name, self._volume_root(node), cookie):
                     return
                 continue
             inode = self._inodes.enter(node)

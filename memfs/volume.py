@@ -51,7 +51,9 @@ class Volume(Protocol):
     attr_timeout: float
     stale: Callable[[int], None]
 
-    async def getattr(self, ino: int) -> Attr: ...
+    def getattr(self, ino: int) -> Attr:
+        """It never waits."""
+
     async def setattr(
         self,
         ino: int,

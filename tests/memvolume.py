@@ -95,7 +95,7 @@ class MemVolume:
         if not file.nlink and not file.lookups:
             del self.files[ino]
 
-    async def getattr(self, ino):
+    def getattr(self, ino):
         return self.attr(ino)
 
     async def setattr(self, ino, *, fh=None, size=None, mode=None, **changed):

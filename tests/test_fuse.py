@@ -384,11 +384,12 @@ def test_a_big_directory_is_listed_whole(files):
     assert len(os.listdir(files)) == 1000
 
 
-def test_errors_at_close_and_fsync_reach_the_caller(files):
+def test_errors_at_fsync_reach_the_caller(files):
+    """close(2) asks nobody, as on a local file system."""
     fd = os.open(files / "a", os.O_CREAT | os.O_WRONLY)
     os.write(fd, b"full up")
     assert refused(os.fsync, fd) == errno.ENOSPC
-    assert refused(os.close, fd) == errno.ENOSPC
+    os.close(fd)
 
 
 def test_an_unlinked_open_file_is_still_there(files):

@@ -32,7 +32,7 @@ class Driver:
         return self.ino(parent), name
 
     def attr(self, path):
-        return self.run(self.volume.getattr(self.ino(path)))
+        return self.volume.getattr(self.ino(path))
 
     def exists(self, path):
         try:

@@ -66,7 +66,7 @@ class PagedVolume:
 
     # Attributes
 
-    async def getattr(self, ino: int) -> Attr:
+    def getattr(self, ino: int) -> Attr:
         return self.names.attr(self.table.get(ino))
 
     async def setattr(
