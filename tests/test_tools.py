@@ -326,12 +326,15 @@ def test_pcp(modern, pcp):
     """pminfo with the Linux agent in its own process."""
     metrics = "mem.numa.util.total mem.physmem mem.zoneinfo.present hinv.nnode"
     metrics += " mem.vmstat.pgfault mem.buddyinfo.pages swap.length"
-    agent = pcp / "var/lib/pcp/pmdas/linux/pmda_linux.so"
+    agent = pcp / "usr/lib/pcp/pmdas/linux/pmda_linux.so"
     text = run(
         str(pcp / "usr/bin/pminfo"),
         *("-L", "-K", "clear", "-K", f"add,60,{agent},linux_init"),
-        *("-n", str(pcp / "var/lib/pcp/pmns/root_linux"), "-f", *metrics.split()),
-        env={"LINUX_STATSPATH": str(modern.path)},
+        *("-n", str(pcp / "usr/lib/pcp/pmns/root_linux"), "-f", *metrics.split()),
+        env={
+            "LINUX_STATSPATH": str(modern.path),
+            "PCP_BINADM_DIR": str(pcp / "usr/lib/pcp/bin"),
+        },
     )
 
     assert 'inst [1 or "node1"] value 1032016' in text
