@@ -10,6 +10,7 @@ from fakes import OWNER, fake_mount, look_up, text_of, write
 
 from memfs import commands
 from memfs.files import NODE_DIR, TABLE, doc
+from memfs.files.row import family_of
 from memfs.tree import PROC, SYSFS, ControlHandle, Dir, Interrupt, TextHandle, TreeError
 from memfs.vm import Layout, Machine
 
@@ -32,6 +33,7 @@ def there(path):
         path.replace(NODE_DIR, "node1")
         .replace("memoryN", "memory70")
         .replace("cpuN", "cpu1")
+        .replace("hugepages-NkB", "hugepages-4096kB")
     )
 
 
@@ -60,15 +62,17 @@ def test_rows_are_unique_and_sane():
     assert len(paths) == len(set(paths))
     for row in TABLE:
         assert row.what, row.path
-        at = row.path.count("N/") + row.path.endswith("N")
+        names = row.path.split("/")
+        families = [name for name in names if family_of(name)]
         if row.kind in ("link", "directory"):
             assert row.mode in (0o777, 0o755), row.path
-            assert (row.ids is not None) == row.path.endswith("N"), row.path
+            assert (row.ids is not None) == (names[-1] in families), row.path
             continue
         assert row.mode in (0o444, 0o400, 0o644, 0o600, 0o200, 0o666), row.path
         if row.kind != "process":
             assert bool(row.mode & 0o222) == (row.kind != "text"), row.path
-        assert (row.render_at is not None or row.store_at is not None) == bool(at)
+        numbered = row.render_at, row.store_at, row.render_in, row.store_in
+        assert any(numbered) == bool(families)
         assert row.manners is {"proc": PROC, "sys": SYSFS}.get(
             row.path.partition("/")[0], row.manners
         )

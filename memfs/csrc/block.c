@@ -131,6 +131,13 @@ int vm_block_stat(struct vm *vm, uint32_t first, uint32_t nr, struct vm_block_st
 		case VM_T_USER:
 			out->user++;
 			break;
+		case VM_T_HUGE:
+		case VM_T_TAIL:
+			out->huge++;
+			break;
+		case VM_T_HWPOISON:
+			out->poisoned++;
+			break;
 		default:
 			out->unmovable++;
 			if (out->first_unmovable == VM_NO_PFN)
@@ -140,38 +147,59 @@ int vm_block_stat(struct vm *vm, uint32_t first, uint32_t nr, struct vm_block_st
 	return 0;
 }
 
-static bool all_free(struct vm *vm, u32 first, u32 nr)
+/* Pages from pfn on that are one free block; 1: a poisoned page; 0: it is in use. */
+static u32 free_run(const struct vm *vm, u32 pfn)
 {
-	u32 pfn = first;
+	const struct page *p = &vm->pages[pfn];
 
-	while (pfn < first + nr) {
-		if (page_type(&vm->pages[pfn]) != VM_T_BUDDY)
+	if (page_type(p) == VM_T_HWPOISON)
+		return 1;
+	return page_type(p) == VM_T_BUDDY ? 1u << page_extra(p) : 0;
+}
+
+static bool all_free(const struct vm *vm, u32 first, u32 nr)
+{
+	u32 pfn, run;
+
+	for (pfn = first; pfn < first + nr; pfn += run) {
+		run = free_run(vm, pfn);
+		if (!run)
 			return false;
-		pfn += 1u << page_extra(&vm->pages[pfn]);
 	}
 	return true;
+}
+
+static void take_out(struct vm *vm, struct zone *z, u32 pfn)
+{
+	const u32 order = page_extra(&vm->pages[pfn]);
+
+	if (page_type(&vm->pages[pfn]) == VM_T_HWPOISON) {
+		z->item[NR_HWPOISON]--;
+		return;
+	}
+	area_remove(vm, &z->iso[order], pfn);
+	z->item[NR_FREE_ISO] -= 1u << order;
 }
 
 /*
  * vm_block_offline - an isolated range of free pages leaves its zone
  *
- * Return: 0, -EINVAL, or -EBUSY while a page of it is in use.
+ * Poisoned pages go with it, and are forgotten. Return: 0, -EINVAL, or -EBUSY while a
+ * page of it is in use.
  */
 int vm_block_offline(struct vm *vm, uint32_t first, uint32_t nr)
 {
 	struct zone *z = zone_of_range(vm, first, nr);
-	u32 pfn = first, order;
+	u32 pfn, run;
 
 	if (!z || !bit_test(vm->isolated, first >> SECTION_SHIFT))
 		return -EINVAL;
 	if (!all_free(vm, first, nr))
 		return -EBUSY;
-	while (pfn < first + nr) {
-		order = page_extra(&vm->pages[pfn]);
-		area_remove(vm, &z->iso[order], pfn);
-		pfn += 1u << order;
+	for (pfn = first; pfn < first + nr; pfn += run) {
+		run = free_run(vm, pfn);
+		take_out(vm, z, pfn);
 	}
-	z->item[NR_FREE_ISO] -= nr;
 	z->managed -= nr;
 	set_isolated(vm, first, nr, false);
 	vm_range_drop(vm, z, first, first + nr);

@@ -341,8 +341,8 @@ static void drop_all(struct vm *vm, struct zone *z)
  * vm_zone_unplug - a zone's memory goes
  *
  * The per-CPU lists must have been drained. Return: 0, -ENODEV, or -EBUSY
- * while the gate is open, a managed page is not in the buddy lists, or a block is
- * isolated.
+ * while the gate is open, a managed page is neither in the buddy lists nor poisoned,
+ * or a block is isolated.
  */
 int vm_zone_unplug(struct vm *vm, u32 zid)
 {
@@ -351,7 +351,8 @@ int vm_zone_unplug(struct vm *vm, u32 zid)
 	if (!zone_ok(vm, zid))
 		return -ENODEV;
 	z = &vm->zones[zid];
-	if ((z->open && z->present) || z->item[NR_FREE] != z->managed)
+	if ((z->open && z->present) ||
+	    z->item[NR_FREE] + z->item[NR_HWPOISON] != z->managed)
 		return -EBUSY;
 	drop_all(vm, z);
 	free(z->pcp);

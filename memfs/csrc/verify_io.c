@@ -39,14 +39,38 @@ static void check_cluster(struct report *r, const struct swap_area *s, u32 slot)
 	t->cluster_used = 0;
 }
 
+/* What areas were promised adds up, and is there. */
+static void check_promises(struct vm *vm, struct report *r)
+{
+	u32 promised[VM_MAX_ORDER] = { 0 };
+	struct vm_huge_stat stat;
+	u32 i;
+
+	for (i = 0; i < vm->nr_huge_areas; i++)
+		if (vm->huge_areas[i].huge)
+			promised[vm->huge_areas[i].order] += vm->huge_areas[i].reserved;
+	for (i = 0; i < VM_MAX_ORDER; i++) {
+		vm_same(r, vm->huge_reserved[i], promised[i],
+			"huge pages that areas were promised, order", i);
+		vm_huge_stat(vm, i, VM_NO_ID, &stat);
+		if (promised[i] > stat.free)
+			vm_violation(r, "order %u: %u huge pages promised, %u free", i,
+				     promised[i], stat.free);
+	}
+}
+
 /* One huge page: its block names it, and its area has it where it says. */
 bool vm_verify_huge(struct vm *vm, struct report *r)
 {
 	u32 id = r->v->cursor++;
 	const struct huge *h = &vm->huges[id];
 
-	if (id >= vm->nr_huges)
+	if (id > vm->nr_huges)
 		return false;
+	if (id == vm->nr_huges) {
+		check_promises(vm, r);
+		return true;
+	}
 	if (!h->state)
 		return true;
 	if (h->pfn >= vm->max_pfn ||

@@ -297,6 +297,18 @@ static void check_huge(struct vm *vm, struct report *r, u32 pfn)
 		vm_violation(r, "page %u: huge, but its head is %u", pfn, head);
 }
 
+/* ---- pages that are kept out of use ---- */
+
+static void check_poisoned(struct vm *vm, struct report *r, u32 pfn)
+{
+	const struct page *p = &vm->pages[pfn];
+
+	if (p->flags != VM_T_HWPOISON || p->pos || p->rmap || p->index)
+		vm_violation(r, "page %u: poisoned, but flags %#x, fields %u %u %u",
+			     pfn, p->flags, p->pos, p->rmap, p->index);
+	check_poison(vm, r, pfn);
+}
+
 /* ---- the scan ---- */
 
 static void check_page(struct vm *vm, struct report *r, const struct zone *z, u32 pfn)
@@ -329,6 +341,10 @@ static void check_page(struct vm *vm, struct report *r, const struct zone *z, u3
 	case VM_T_TAIL:
 		r->s->tally.item[NR_HUGE]++;
 		check_huge(vm, r, pfn);
+		break;
+	case VM_T_HWPOISON:
+		r->s->tally.item[NR_HWPOISON]++;
+		check_poisoned(vm, r, pfn);
 		break;
 	case VM_T_RESERVED:
 		r->s->tally.item[NR_RESERVED]++;

@@ -53,7 +53,7 @@ static void check_places(struct report *r, const struct zone *z)
 	static const u32 places[] = {
 		NR_FREE,     NR_PCP,	      NR_PAGEVEC, NR_ACTIVE,   NR_INACTIVE,
 		NR_ISOLATED, NR_KERNEL_OTHER, NR_RADIX,	  NR_SHMEMDIR, NR_PAGETABLE,
-		NR_RESERVED, NR_FREE_ISO,     NR_HUGE,
+		NR_RESERVED, NR_FREE_ISO,     NR_HUGE,	  NR_HWPOISON,
 	};
 	u32 i, sum = 0;
 

@@ -8,11 +8,12 @@ and goes, the object stays.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from memfs.files.row import Row, Taken, Version, manners_of
+from memfs.files.row import Family, Row, Taken, Version, family_of, manners_of
 from memfs.tree import (
     FOREVER,
     SYSFS,
@@ -28,19 +29,21 @@ if TYPE_CHECKING:
     from memfs.mount import Mount
 
 DIR_MODES = {"proc": 0o555}
+# The name of a member of a family: its number is written in one way only.
+MEMBER = re.compile(r"(.*?)(0|[1-9][0-9]{0,8})([^0-9]*)", re.DOTALL)
 
 
 @dataclass
 class Place:
     """A directory of the tree: what is always there, and its families.
 
-    A family is keyed by the stem of its names, ``memory`` of ``memoryN``.
+    A family is keyed by what stands around the number in its names.
     """
 
     path: str
     row: Row | None = None
     fixed: dict[str, Place] = field(default_factory=dict)
-    families: dict[str, Place] = field(default_factory=dict)
+    families: dict[Family, Place] = field(default_factory=dict)
 
     @property
     def is_dir(self) -> bool:
@@ -49,11 +52,11 @@ class Place:
 
     def below(self, name: str) -> Place:
         """The place *name* below this one, made if it is not there."""
-        stem = name.removesuffix("N")
-        kind, key = (self.fixed, name) if stem == name else (self.families, stem)
-        if key not in kind:
-            kind[key] = Place(f"{self.path}/{name}".lstrip("/"))
-        return kind[key]
+        made = Place(f"{self.path}/{name}".lstrip("/"))
+        family = family_of(name)
+        if family is not None:
+            return self.families.setdefault(family, made)
+        return self.fixed.setdefault(name, made)
 
 
 def places(rows: Iterable[Row]) -> Place:
@@ -74,7 +77,7 @@ def node_of(mount: Mount, row: Row, ids: tuple[int, ...] = ()) -> Node:
     if row.link is not None:
         return _link(row, ids)
     render = None
-    if row.render is not None or row.render_at is not None:
+    if (row.render, row.render_at, row.render_in) != (None, None, None):
         render = _render(mount, row, ids)
     version = None if row.version is None else _bound(row.version, mount)
     options = {"size": row.size, "manners": row.manners}
@@ -110,23 +113,30 @@ def _link(row: Row, ids: tuple[int, ...]) -> Link:
 
 def _path(row: Row, ids: tuple[int, ...]) -> str:
     """The path of a file, its numbers filled in: for the kernel log."""
-    names = row.path.split("/")
     numbers = iter(ids)
-    return "/".join(
-        f"{name[:-1]}{next(numbers)}" if name.endswith("N") else name for name in names
-    )
+    names = []
+    for name in row.path.split("/"):
+        family = family_of(name)
+        names.append(name if family is None else family.name(next(numbers)))
+    return "/".join(names)
 
 
 def _render(mount: Mount, row: Row, ids: tuple[int, ...]) -> Callable[[], bytes]:
     if row.render_at is not None:
         render_at, number = row.render_at, ids[-1]
         return lambda: render_at(mount, number).encode()
+    if row.render_in is not None:
+        render_in = row.render_in
+        return lambda: render_in(mount, ids).encode()
     render = row.render
     assert render is not None
     return lambda: render(mount).encode()
 
 
 def _store(row: Row, ids: tuple[int, ...]) -> Callable[..., Taken]:
+    if row.store_in is not None:
+        store_in = row.store_in
+        return lambda mount, *args: store_in(mount, ids, *args)
     if row.store_at is None:
         assert row.store is not None
         return row.store
@@ -160,15 +170,13 @@ class FamilyDir(Dir):
         found = super().lookup(name)
         if found is not None or not self.dynamic:
             return found
-        stem = name.rstrip(b"0123456789")
-        family = self._place.families.get(stem.decode("latin-1"))
-        digits = name[len(stem) :]
-        # A number is written in one way only.
-        if family is None or not digits or (digits[:1] == b"0" and len(digits) > 1):
+        parts = MEMBER.fullmatch(name.decode("latin-1"))
+        if parts is None:
             return None
-        if len(digits) > 9 or int(digits) not in self._numbers(family):
+        family = self._place.families.get(Family(parts[1], parts[3]))
+        if family is None or int(parts[2]) not in self._numbers(family):
             return None
-        return self._member(name, family, int(digits))
+        return self._member(name, family, int(parts[2]))
 
     def _numbers(self, family: Place) -> Iterable[int]:
         assert family.row is not None
@@ -191,10 +199,10 @@ class FamilyDir(Dir):
         found = super().entries()
         if not self.dynamic:
             return found
-        for stem, family in self._place.families.items():
-            for number in self._numbers(family):
-                name = b"%s%d" % (stem.encode(), number)
-                found.append((name, self._member(name, family, number)))
+        for family, place in self._place.families.items():
+            for number in self._numbers(place):
+                name = family.name(number).encode()
+                found.append((name, self._member(name, place, number)))
         return sorted(found, key=lambda entry: entry[0])
 
 

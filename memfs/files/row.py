@@ -2,11 +2,13 @@
 
 Lookup, permissions, the tables of the documentation and the generic tests follow
 from the row. A component of a path that ends in ``N`` (``nodeN``, ``memoryN``,
-``cpuN``) stands for a family: as many names as its row's ``ids`` has numbers.
+``cpuN``), or in ``NkB`` (``hugepages-NkB``), stands for a family: as many names as its
+row's ``ids`` has numbers.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,10 +20,12 @@ if TYPE_CHECKING:
 
 Render = Callable[["Mount"], str]
 RenderAt = Callable[["Mount", int], str]
+RenderIn = Callable[["Mount", tuple[int, ...]], str]
 # How much of what was written was taken; None: all of it.
 Taken = Awaitable[int | None]
 StoreRow = Callable[["Mount", bytes, "Caller", "Interrupt"], Taken]
 StoreAt = Callable[["Mount", int, bytes, "Caller", "Interrupt"], Taken]
+StoreIn = Callable[["Mount", tuple[int, ...], bytes, "Caller", "Interrupt"], Taken]
 Version = Callable[["Mount"], object]
 # Numbers of a family's members, given the numbers of the families around it.
 Ids = Callable[["Mount", tuple[int, ...]], Collection[int]]
@@ -30,6 +34,24 @@ Target = Callable[[tuple[int, ...]], str]
 
 NODE_DIR = "nodeN"
 SYSFS_SIZE = 4096
+FAMILY = re.compile(r"(.*)N(kB)?")
+
+
+class Family(NamedTuple):
+    """What stands before and behind the number in the names of a family."""
+
+    stem: str
+    tail: str
+
+    def name(self, number: int) -> str:
+        """The name of one member."""
+        return f"{self.stem}{number}{self.tail}"
+
+
+def family_of(name: str) -> Family | None:
+    """The family that a component of a path stands for; None: it is a name."""
+    found = FAMILY.fullmatch(name)
+    return None if found is None else Family(found[1], found[2] or "")
 
 
 def machine_version(mount: Mount) -> object:
@@ -50,9 +72,10 @@ class Row(NamedTuple):
         mode: permission bits.
         unit: of its numbers.
         what: for the documentation.
-        render, render_at: give its text, the latter with the number of the family
-            it is in (of the innermost one); neither: there is nothing to read.
-        store, store_at: carry out one write; neither: read-only.
+        render, render_at, render_in: give its text, the second with the number of the
+            family it is in (of the innermost one), the third with those of all;
+            none: there is nothing to read.
+        store, store_at, store_in: carry out one write; none: read-only.
         version: changes when the text may; None: it is rendered at every open.
         holds: a command may hold its writer for long.
         make: for the one file whose descriptors mean something of their own.
@@ -70,6 +93,8 @@ class Row(NamedTuple):
     render_at: RenderAt | None = None
     store: StoreRow | None = None
     store_at: StoreAt | None = None
+    render_in: RenderIn | None = None
+    store_in: StoreIn | None = None
     version: Version | None = machine_version
     holds: bool = False
     make: Callable[[Mount, Row], Node] | None = None
@@ -86,8 +111,8 @@ class Row(NamedTuple):
             return "link"
         if self.ids is not None:
             return "directory"
-        stores = self.store is not None or self.store_at is not None
-        return "control" if stores else "text"
+        stores = (self.store, self.store_at, self.store_in)
+        return "text" if stores == (None, None, None) else "control"
 
     @property
     def manners(self) -> Manners:

@@ -37,7 +37,7 @@ def promised(task: Task) -> int:
 
 def commit_limit(m: Machine) -> int:
     """How much may be promised when overcommitting is off."""
-    managed = sum(zone.managed for zone in m.zones.values())
+    managed = sum(zone.managed for zone in m.zones.values()) - m.hugetlb.pages
     allowed = managed * m.tunables.overcommit_ratio // 100
     if m.tunables.overcommit_kbytes:
         allowed = m.tunables.overcommit_kbytes // KB_PER_PAGE

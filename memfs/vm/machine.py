@@ -20,6 +20,7 @@ from memfs.vm import (
     devices,
     dropcaches,
     hotplug,
+    hwpoison,
     keepers,
     migrate,
     onoff,
@@ -67,6 +68,8 @@ POLICY_EVENTS = (
     "compact_stall",
     "compact_fail",
     "compact_success",
+    "htlb_buddy_alloc_success",
+    "htlb_buddy_alloc_fail",
 )
 MASK = (1 << 64) - 1
 NOTIFIER_ACTIONS = ("MEM_GOING_ONLINE", "MEM_GOING_OFFLINE")
@@ -150,6 +153,8 @@ class Machine:
         self.retired: dict[int, tuple[int, ...]] = {}
         self.block_changing = False
         self.auto_online = "offline"
+        # Pages that were taken out of use since boot, as HardwareCorrupted counts.
+        self.poisoned = 0
         # Errors that whoever is told of a change of memory answers with; errno or 0.
         self.notifier_errors = dict.fromkeys(NOTIFIER_ACTIONS, 0)
         # Grows whenever a node, a zone, a gate or a zone's size has changed.
@@ -382,6 +387,11 @@ class Machine:
     def probe(self, address: int) -> Op[None]:
         """See onoff.probe()."""
         return self._record(f"probe {address:#x}", onoff.probe(self, address))
+
+    def soft_offline(self, address: int) -> Op[None]:
+        """See hwpoison.soft_offline()."""
+        op = hwpoison.soft_offline(self, address)
+        return self._record(f"soft_offline {address:#x}", op)
 
     def keepers_of_zone(self, zid: int) -> Op[list[Keeper]]:
         """Who keeps a zone's pages; see keepers.py. ENODEV, there is no zone."""

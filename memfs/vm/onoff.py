@@ -15,7 +15,7 @@ import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from memfs.vm import _ffi, hotplug, zones
+from memfs.vm import _ffi, hotplug, hugetlb, zones
 from memfs.vm._ffi import Migrate, check
 from memfs.vm.alloc import kernel_pages
 from memfs.vm.blocks import ONLINE, Block
@@ -169,7 +169,11 @@ def targets_of(m: Machine, zone: Zone) -> list[int]:
 
 
 def empty(m: Machine, block: Block, zone: Zone) -> Op[None]:
-    """Move what is in the block until all of it is free."""
+    """Move what is in the block until all of it is free, or poisoned.
+
+    Raises:
+        VmError: EBUSY, a free huge page of it was promised to somebody.
+    """
     first, end = block.start_pfn, block.start_pfn + block.pages
     walk = Migrate(m.core, zone.zid, m.ways.flags)
     hot = 0
@@ -177,10 +181,15 @@ def empty(m: Machine, block: Block, zone: Zone) -> Op[None]:
     while True:
         walk.block(first, end)
         yield from sweep(m, zone, walk, hot >= HOT_RETRIES)
+        yield from hugetlb.migrate_range(m, zone, first, end)
         drain(m)
-        free = m.core.block_stat(first, block.pages).free
-        m.report(moved=walk.moved, left=block.pages - free)
-        if free == block.pages:
+        stat = m.core.block_stat(first, block.pages)
+        if stat.huge and not stat.user:
+            m.core.huge_dissolve(first, end)
+            stat = m.core.block_stat(first, block.pages)
+        left = block.pages - stat.free - stat.poisoned
+        m.report(moved=walk.moved, left=left)
+        if not left:
             return
         hot += yield from nap(m)
 
@@ -194,14 +203,14 @@ def sweep(m: Machine, zone: Zone, walk: Migrate, force: bool) -> Op[None]:
         m.kick_kswapds()
         if rc == _ffi.DONE:
             return
-        if rc == _ffi.NOMEM and not (yield from make_room(m, zone)):
+        if rc == _ffi.NOMEM and not (yield from make_room(m, targets_of(m, zone))):
             return
         yield MORE
 
 
-def make_room(m: Machine, zone: Zone) -> Op[bool]:
-    """Free pages where the block's may go; False if that cannot be."""
-    there = [m.zones[zid] for zid in targets_of(m, zone)]
+def make_room(m: Machine, zids: list[int]) -> Op[bool]:
+    """Free pages in zones where others are to go; False if that cannot be."""
+    there = [m.zones[zid] for zid in zids]
     freed = 0
     if there:
         freed = yield from try_to_free_pages(m, CLASS_HOTREMOVABLE, there)

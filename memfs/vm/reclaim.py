@@ -323,16 +323,23 @@ def node_reclaim(m: Machine, node: Node, missed: int) -> Op[int]:
 
     Source: mm/vmscan.c __node_reclaim(), Linux 6.1.
     """
-    scan = Scan(kswapd=False)
     want = max(missed, SWAP_CLUSTER_MAX)
     freed = 0
     for zone in reversed(node.zones):
-        for priority in range(NODE_RECLAIM_PRIORITY, -1, -1):
-            if freed >= want or m.zones.get(zone.zid) is not zone:
-                break
-            stat = zone.stat()
-            max_scan = max(stat.inactive >> priority, 2 * SWAP_CLUSTER_MAX)
-            freed += yield from shrink_zone(m, zone, scan, max_scan, want - freed)
+        freed += yield from free_in_zone(m, zone, want - freed)
+    return freed
+
+
+def free_in_zone(m: Machine, zone: Zone, want: int) -> Op[int]:
+    """Free up to `want` pages of a zone, looking harder and harder; pages freed."""
+    scan = Scan(kswapd=False)
+    freed = 0
+    for priority in range(NODE_RECLAIM_PRIORITY, -1, -1):
+        if freed >= want or m.zones.get(zone.zid) is not zone:
+            break
+        stat = zone.stat()
+        max_scan = max(stat.inactive >> priority, 2 * SWAP_CLUSTER_MAX)
+        freed += yield from shrink_zone(m, zone, scan, max_scan, want - freed)
     return freed
 
 

@@ -137,7 +137,8 @@ class Task:
     def mmap_huge(self, nr: int, order: int = 0) -> int:
         """Map `nr` huge pages, which a touch takes from the pool. Returns: the area.
 
-        Touches of the area count huge pages; a child does not inherit it.
+        Touches of the area count huge pages; a child does not inherit it. From 6.1 on
+        they are promised to the area.
 
         Raises:
             VmError: ESRCH the task was killed; EINVAL, ENOMEM.
@@ -148,6 +149,11 @@ class Task:
         if nr < 1 or self._next_vpn + pages > MAX_VPN:
             raise VmError(errno.EINVAL, f"an area of {nr} huge pages")
         huge = self.m.core.huge_map(order, nr, self._stamp, self._next_vpn)
+        try:
+            self.m.hugetlb.promise(huge, order)
+        except VmError:
+            self.m.core.huge_unmap(huge)
+            raise
         area = Area(
             self._next_area,
             _ffi.NO_ID,

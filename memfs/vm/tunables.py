@@ -43,6 +43,7 @@ class Tunables:
         compaction_proactiveness: 0..100.
         zone_reclaim_mode: bit 0: a CPU's own node is reclaimed before others serve.
         numa_stat: numastat is counted.
+        nr_overcommit_hugepages: how many areas may have beside those of the pool.
     """
 
     min_free_kbytes: int | None = None
@@ -69,6 +70,7 @@ class Tunables:
     compaction_proactiveness: int = 0
     zone_reclaim_mode: int = 0
     numa_stat: int = 1
+    nr_overcommit_hugepages: int = 0
 
     @classmethod
     def of(cls, layout: Layout, rules: Rules) -> Tunables:

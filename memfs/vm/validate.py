@@ -65,6 +65,7 @@ def check_places(m: Machine) -> Iterator[str]:
         ZoneItem.NR_INACTIVE,
         ZoneItem.NR_ISOLATED,
         ZoneItem.NR_HUGE,
+        ZoneItem.NR_HWPOISON,
     )
     for zone in m.zones.values():
         s = zone.stat()

@@ -74,8 +74,9 @@ class Zone:
 
     @property
     def in_use(self) -> int:
-        """Managed pages that are not in the buddy lists."""
-        return self.managed - self.stat().free
+        """Managed pages that are not in the buddy lists; poisoned ones are nobody's."""
+        stat = self.stat()
+        return self.managed - stat.free - stat.item[_ffi.ZoneItem.NR_HWPOISON]
 
 
 class Node:

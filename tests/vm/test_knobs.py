@@ -171,6 +171,11 @@ def numa_hits(m):
     return m.snapshot().total.numa_hit
 
 
+def huge_mmap(m):
+    """Whether huge pages can be mapped that the pool has not."""
+    return errno_name(lambda: m.tasks.create("hog", 1).mmap_huge(3))
+
+
 TABLE = (
     Effect("min_free_kbytes", (8192, 90112), min_mark),
     Effect("watermark_scale_factor", (10, 500), gap),
@@ -195,6 +200,7 @@ TABLE = (
     Effect("compaction_proactiveness", (0, 90), large_blocks, "2004"),
     Effect("zone_reclaim_mode", (0, 1), misses, PAIR),
     Effect("numa_stat", (0, 1), numa_hits),
+    Effect("nr_overcommit_hugepages", (0, 4), huge_mmap),
 )
 
 

@@ -49,9 +49,9 @@ struct vm_knobs {
 	uint32_t reclaim_local; /* misses of a CPU's own node are counted */
 };
 
-/* Pages of a range by place. */
+/* Pages of a range by place; huge: in use or in the pool. */
 struct vm_block_stat {
-	uint32_t free, pcp, user, unmovable, first_unmovable;
+	uint32_t free, pcp, user, huge, poisoned, unmovable, first_unmovable;
 };
 
 /* buddy.c, pcp.c: the allocator; pfn, or VM_NO_PFN */
@@ -79,6 +79,9 @@ int vm_block_offline(struct vm *vm, uint32_t first, uint32_t nr);
 int vm_block_online(struct vm *vm, uint32_t zid, uint32_t first, uint32_t nr);
 int vm_zone_bounds(struct vm *vm, uint32_t zid, uint32_t *first, uint32_t *end);
 int vm_zone_span(struct vm *vm, uint32_t zid, uint32_t spanned);
+
+/* hwpoison.c: pages that are kept out of use for ever */
+int vm_poison(struct vm *vm, uint32_t pfn);
 /* cdef-end */
 
 #endif

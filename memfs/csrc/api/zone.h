@@ -36,6 +36,7 @@ enum vm_zone_item {
 	NR_CLIENT,   /* pages with PG_CLIENTMAPPED */
 	NR_FREE_ISO, /* free pages of isolated blocks: in no other list */
 	NR_HUGE,     /* pages of huge pages, used or in the pool */
+	NR_HWPOISON, /* pages that are kept out of use for ever */
 	NR_ZONE_ITEMS
 };
 

@@ -69,6 +69,7 @@ struct vm {
 	u32 max_huges, nr_huges, free_huge;
 	struct huge_area *huge_areas;
 	u32 max_huge_areas, nr_huge_areas;
+	u32 huge_reserved[VM_MAX_ORDER]; /* by order: what areas were promised */
 
 	struct pin *pins;
 	u32 max_pins, nr_pins, free_pin;

@@ -67,10 +67,12 @@ struct huge {
 	u32 area, idx; /* who uses it, and where; NONE: nobody */
 	u32 next;      /* list of free records */
 	u32 state;
+	u32 surplus; /* more than the pool is to have */
 };
 
 struct huge_area {
 	u32 nr, order, stamp;
+	u32 reserved; /* promised, and not taken yet */
 	u64 vpn;
 	u32 *huge; /* NONE where nothing was touched; NULL: no such area */
 };

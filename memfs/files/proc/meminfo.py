@@ -1,8 +1,8 @@
 """``proc/meminfo``: the machine's memory as Linux 6.1 shows it, in kB.
 
 There are no buffers of block devices, no kernel stacks, no vmalloc area and no huge
-pages without a pool: those lines are 0. The pages that index the page cache are
-SReclaimable. All memory is in the direct map by 2 MiB.
+pages beside those of the pool: those lines are 0. The pages that index the page cache
+are SReclaimable. All memory is in the direct map by 2 MiB.
 
 Source: fs/proc/meminfo.c meminfo_proc_show(), Linux 6.1.
 """
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from memfs.vm.stats import Snapshot
 
 KB_PER_PAGE: Final = 4
-HUGE_KB: Final = 2048
 VMALLOC_KB: Final = 34359738367  # 32 TiB, less one byte
 
 
@@ -103,6 +102,23 @@ def kb(name: str, value: int) -> str:
     return f"{name + ':':<16}{value:8} kB\n"
 
 
+def huge_pages(mount: Mount) -> str:
+    """The lines of the pool."""
+    pool = mount.machine.hugetlb
+    seen, size = pool.figures(), KB_PER_PAGE << pool.order
+    counts = {
+        "Total": seen.total,
+        "Free": seen.free,
+        "Rsvd": seen.reserved,
+        "Surp": seen.surplus,
+    }
+    return (
+        "".join(f"{f'HugePages_{name}:':<19}{nr:5}\n" for name, nr in counts.items())
+        + kb("Hugepagesize", size)
+        + kb("Hugetlb", pool.pages * KB_PER_PAGE)
+    )
+
+
 def render(mount: Mount) -> str:
     snapshot = mount.machine.snapshot()
     pages = fields(mount, snapshot)
@@ -110,14 +126,9 @@ def render(mount: Mount) -> str:
         "".join(kb(name, nr * KB_PER_PAGE) for name, nr in pages.items())
         + f"VmallocTotal:   {VMALLOC_KB} kB\n"
         + "".join(kb(name, 0) for name in AFTER_VMALLOC)
-        + f"HardwareCorrupted: {0:5} kB\n"
+        + f"HardwareCorrupted: {mount.machine.poisoned * KB_PER_PAGE:5} kB\n"
         + "".join(kb(name, 0) for name in HUGE_PAGES)
-        + "".join(
-            f"{f'HugePages_{name}:':<19}{0:5}\n"
-            for name in ("Total", "Free", "Rsvd", "Surp")
-        )
-        + kb("Hugepagesize", HUGE_KB)
-        + kb("Hugetlb", 0)
+        + huge_pages(mount)
         + kb("DirectMap4k", 0)
         + kb("DirectMap2M", snapshot.total.present * KB_PER_PAGE)
         + kb("DirectMap1G", 0)

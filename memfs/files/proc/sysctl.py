@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from memfs.files.row import Row, StoreRow
+from memfs.files.sysfs import hugepages
 from memfs.tree import TreeError
 from memfs.vm.tunables import NAMES
 from memfs.vm.zones import min_free_kbytes
@@ -129,6 +130,13 @@ TABLE: Final = (
         "zone_reclaim_mode", "bit 0: a CPU's own node is reclaimed before others serve"
     ),
     Knob("numa_stat", "whether numastat is counted", high=1),
+    Knob(
+        "nr_overcommit_hugepages",
+        "how many areas may have beside those of the pool",
+        0,
+        ULONG_MAX,
+        unit="huge pages",
+    ),
     # What the model has nothing of.
     Knob("compact_unevictable_allowed", "no effect", 0, 1, 1, acts=False),
     Knob("dirtytime_expire_seconds", "no effect", default=43200, acts=False, unit="s"),
@@ -276,17 +284,36 @@ async def store_zonelist(
         raise TreeError(errno.EINVAL, "Node")
 
 
+def render_pool(mount: Mount) -> str:
+    """Huge pages that the pool is to have: without those that are surplus."""
+    seen = mount.machine.hugetlb.figures()
+    return f"{seen.total - seen.surplus}\n"
+
+
+async def store_pool(
+    mount: Mount, data: bytes, caller: Caller, interrupt: Interrupt
+) -> int:
+    """Have as many huge pages, or fewer."""
+    found = number(data.decode("latin-1"))
+    if found is None or not 0 <= found.value <= ULONG_MAX:
+        raise TreeError(errno.EINVAL, "no number of huge pages")
+    await hugepages.resize(mount, found.value, None, interrupt)
+    return found.end
+
+
 def special(
     name: str,
     mode: int,
     what: str,
     store: StoreRow,
     shows: Callable[[Mount], str] | None,
+    unit: str = "",
 ) -> Row:
-    """A file that is not one number."""
-    return Row(f"{PLACE}/{name}", mode, "", what, shows, store=store, holds=True)
+    """A file that is not one number, or does more than keep it."""
+    return Row(f"{PLACE}/{name}", mode, unit, what, shows, store=store, holds=True)
 
 
+POOL: Final = "huge pages of the pool; a write has as many, or fewer"
 SPECIAL: Final = (
     special(
         "lowmem_reserve_ratio",
@@ -309,6 +336,15 @@ SPECIAL: Final = (
         "any write: figures anew",
         store_refresh,
         lambda m: "",
+    ),
+    special("nr_hugepages", 0o644, POOL, store_pool, render_pool, "huge pages"),
+    special(
+        "nr_hugepages_mempolicy",
+        0o644,
+        "the same setting",
+        store_pool,
+        render_pool,
+        "huge pages",
     ),
     special(
         "numa_zonelist_order", 0o644, "no effect", store_zonelist, lambda m: "Node\n"

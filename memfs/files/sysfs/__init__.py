@@ -6,7 +6,7 @@ from memfs.files import migration
 from memfs.files.cpus import core_mates, die_mates, siblings
 from memfs.files.proc import vmstat
 from memfs.files.row import Ids, RenderAt, Row, Target, constant, never
-from memfs.files.sysfs import cpu, debug, memory, node
+from memfs.files.sysfs import cpu, debug, hugepages, memory, node
 from memfs.vm import NOTIFIER_ACTIONS
 
 SYSTEM = "sys/devices/system"
@@ -153,6 +153,15 @@ MEMORY_ROWS = (
         holds=True,
     ),
     Row(
+        f"{MEMORY}/soft_offline_page",
+        0o200,
+        "bytes",
+        "the page at a physical address is taken out of use, its contents move",
+        store=memory.store_soft_offline,
+        version=never,
+        holds=True,
+    ),
+    Row(
         f"{MEMORY}/hard_offline_page",
         0o200,
         "bytes",
@@ -293,6 +302,7 @@ ROWS = (
     *MEMORY_ROWS,
     *CPU_ROWS,
     *MISC_ROWS,
+    *hugepages.ROWS,
     bus("node", "nodeN", node.plugged),
     bus("memory", "memoryN", memory.there),
     bus("cpu", "cpuN", cpu.all_cpus),

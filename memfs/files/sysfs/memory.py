@@ -174,11 +174,20 @@ async def store_probe(
     await run(mount, op, f"probe {address:#x}", interrupt)
 
 
+async def store_soft_offline(
+    mount: Mount, data: bytes, caller: Caller, interrupt: Interrupt
+) -> None:
+    """Take the page at a physical address out of use."""
+    address = physical(data)
+    op = mount.machine.soft_offline(address)
+    await run(mount, op, f"soft_offline {address:#x}", interrupt)
+
+
 async def store_hard_offline(
     mount: Mount, data: bytes, caller: Caller, interrupt: Interrupt
 ) -> None:
     """Errors of memory that cannot be corrected are not modelled."""
-    unsigned(data)
+    physical(data)
     raise TreeError(errno.EOPNOTSUPP, "pages do not go bad in this machine")
 
 
@@ -198,6 +207,20 @@ def unsigned(data: bytes) -> int:
     if value >= 1 << 64:
         raise TreeError(errno.ERANGE, f"{text} does not fit into 64 bits")
     return value
+
+
+def physical(data: bytes) -> int:
+    """A physical address, for the files that know one error only.
+
+    Raises:
+        TreeError: EINVAL.
+
+    Source: drivers/base/memory.c soft_offline_page_store(), Linux 6.1.
+    """
+    try:
+        return unsigned(data)
+    except TreeError as error:
+        raise TreeError(errno.EINVAL, error.message) from None
 
 
 async def store_uevent(

@@ -108,7 +108,10 @@ def render_meminfo(mount: Mount, nid: int) -> str:
         head = f"Node {nid} {name}:"
         gap = width - len(f"Node 0 {name}:")
         lines.append(f"{head}{' ' * gap}{pages * KB_PER_PAGE:8} kB\n")
-    lines += [f"Node {nid} {f'HugePages_{name}:':<16}{0:6}\n" for name in HUGE_LINES]
+    huge = mount.machine.hugetlb.figures(nid)
+    counts = huge.total, huge.free, huge.surplus
+    for name, pages in zip(HUGE_LINES, counts, strict=True):
+        lines.append(f"Node {nid} {f'HugePages_{name}:':<16}{pages:6}\n")
     return "".join(lines)
 
 

@@ -11,7 +11,7 @@ from memfs.vm._ffi.blocks import FREE_MOST, PAGEBLOCK_TYPES
 from memfs.vm._ffi.core import (
     Core,
 )
-from memfs.vm._ffi.hugetlb import HUGE_ORDERS, HugeMove, HugeTouch
+from memfs.vm._ffi.hugetlb import HUGE_ORDERS, HugeFigures, HugeMove, HugeTouch
 from memfs.vm._ffi.keepers import KeeperGroup, Keepers
 from memfs.vm._ffi.lib import (
     ALLOC_MEMALLOC,
@@ -32,6 +32,7 @@ from memfs.vm._ffi.lib import (
     NOMEM,
     NR_CLASSES,
     NR_INUSE_PFNS,
+    PG_PAGEVEC,
     READ,
     REVOKE_MAX,
     RULE_CUMULATIVE_MIN,
@@ -73,6 +74,7 @@ from memfs.vm._ffi.records import (
     MmStat,
     Need,
     PageInfo,
+    PageType,
     SwapStat,
     ZoneItem,
     ZoneStat,
@@ -119,6 +121,7 @@ __all__ = [
     "NR_ITEMS",
     "NUMA_NAMES",
     "PAGEBLOCK_TYPES",
+    "PG_PAGEVEC",
     "READ",
     "REASON_NAMES",
     "REVOKE_MAX",
@@ -139,6 +142,7 @@ __all__ = [
     "Core",
     "DevStat",
     "HostStat",
+    "HugeFigures",
     "HugeMove",
     "HugeTouch",
     "Inuse",
@@ -149,6 +153,7 @@ __all__ = [
     "MmStat",
     "Need",
     "PageInfo",
+    "PageType",
     "Rc",
     "Reclaim",
     "SwapStat",

@@ -14,6 +14,8 @@ class BlockStat(NamedTuple):
     free: int
     pcp: int
     user: int
+    huge: int
+    poisoned: int
     unmovable: int
     first_unmovable: int
 
@@ -55,6 +57,11 @@ class BlockCalls(Handle):
         """A range of free pages comes into a zone."""
         rc = lib.vm_block_online(self.vm, zid, first, nr)
         check(rc, f"pages from {first} into zone {zid}")
+
+    def poison(self, pfn: int) -> bool:
+        """A free page is never used again; False: it is not free, or is to go."""
+        rc = lib.vm_poison(self.vm, pfn)
+        return rc != -errno.EBUSY and not check(rc, f"page {pfn}")
 
     def kpage(self, first: int, nr: int, counts: bool) -> bytes:
         """64 bits for each page: its flags, or how often it is mapped."""

@@ -35,6 +35,7 @@ RULE_ONE_PCP: Final[int] = lib.VM_RULE_ONE_PCP
 ALLOC_MEMALLOC: Final[int] = lib.VM_ALLOC_MEMALLOC
 TOUCH_WRITE: Final[int] = lib.VM_TOUCH_WRITE
 TOUCH_RANDOM: Final[int] = lib.VM_TOUCH_RANDOM
+PG_PAGEVEC: Final[int] = lib.PG_PAGEVEC
 VMA_WRITE: Final[int] = lib.VM_VMA_WRITE
 VMA_SHARED: Final[int] = lib.VM_VMA_SHARED
 VMA_LOCKED: Final[int] = lib.VM_VMA_LOCKED

@@ -38,6 +38,21 @@ class ZoneItem(IntEnum):
     NR_CLIENT = lib.NR_CLIENT
     NR_FREE_ISO = lib.NR_FREE_ISO
     NR_HUGE = lib.NR_HUGE
+    NR_HWPOISON = lib.NR_HWPOISON
+
+
+class PageType(IntEnum):
+    """What a page is: ``PageInfo.type``."""
+
+    FREE = lib.VM_T_FREE
+    BUDDY = lib.VM_T_BUDDY
+    PCP = lib.VM_T_PCP
+    USER = lib.VM_T_USER
+    KERNEL = lib.VM_T_KERNEL
+    RESERVED = lib.VM_T_RESERVED
+    HUGE = lib.VM_T_HUGE
+    TAIL = lib.VM_T_TAIL
+    HWPOISON = lib.VM_T_HWPOISON
 
 
 def c_names(prefix: str, nr: int) -> tuple[str, ...]:
