@@ -1,8 +1,8 @@
 /*
  * hugemove.c - a zone, or a range of it, is emptied of huge pages
  *
- * Free ones go back to the buddy lists, used ones to a free one elsewhere or to a new
- * block. A copy takes many steps; who touches the page meanwhile waits.
+ * Free ones go back to the buddy lists unless areas were promised them, used ones to a
+ * free one elsewhere or to a new block. A copy takes many steps; who touches the page meanwhile waits.
  *
  * Departure: the prototype gave up the whole remap at the first huge page that had
  * nowhere to go; here it is counted, and the others move.
@@ -104,6 +104,22 @@ static bool concerns(struct vm *vm, const struct vm_huge_move *hm, const struct 
 	       h->pfn + (1u << h->order) > hm->first;
 }
 
+/* A free one that was promised to an area is to be another block. */
+static int replace(struct vm *vm, struct vm_huge_move *hm, u32 id)
+{
+	struct huge *h = &vm->huges[id];
+	u32 pfn = vm_huge_take_block(vm, h->order, hm->nr_targets, hm->target);
+
+	if (pfn == NONE)
+		return VM_NOMEM;
+	vm_huge_free_block(vm, h->pfn, h->order);
+	vm_huge_make(vm, pfn, h->order, id);
+	h->pfn = pfn;
+	hm->moved++;
+	hm->cursor++;
+	return VM_DONE;
+}
+
 /* The next huge page of the range: given back, begun to move, or passed over. */
 static int next_huge(struct vm *vm, struct vm_huge_move *hm)
 {
@@ -112,6 +128,8 @@ static int next_huge(struct vm *vm, struct vm_huge_move *hm)
 	if (!concerns(vm, hm, h) || h->state == HUGE_MOVING ||
 	    (h->state == HUGE_FREE && hm->keep_free)) {
 		hm->cursor++;
+	} else if (h->state == HUGE_FREE && !vm_huge_free_ones(vm, h->order)) {
+		return replace(vm, hm, hm->cursor);
 	} else if (h->state == HUGE_FREE) {
 		vm_huge_free_block(vm, h->pfn, h->order);
 		vm_huge_forget(vm, hm->cursor++);

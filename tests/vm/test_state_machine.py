@@ -62,8 +62,10 @@ class Owner:
 class Bench:
     """A machine, its files with their shadows, and its tasks."""
 
-    def __init__(self, batch: int = 32, prefetch: bool = True) -> None:
-        layout = Layout.parse(SMALL, "small")
+    def __init__(
+        self, batch: int = 32, prefetch: bool = True, layout: Layout | None = None
+    ) -> None:
+        layout = layout or Layout.parse(SMALL, "small")
         self.m = Machine(layout, seed=3, paranoid=True, batch=batch, prefetch=prefetch)
         self.files = []
         for kind in ("file", "shm"):
