@@ -28,6 +28,8 @@ from pathlib import Path
 FSTYPE = "fuse.memfs"
 MOUNTS = Path("/proc/self/mounts")
 FUSE_CONF = Path("/etc/fuse.conf")
+MNT_DETACH = 2
+UMOUNT_NOFOLLOW = 8
 
 
 class MountError(Exception):
@@ -107,10 +109,18 @@ def is_stale(point: Path) -> bool:
 
 def detach(point: Path) -> None:
     """Take the mount out of the tree now; users of it keep what they have open."""
-    if os.geteuid() == 0:
-        _run(["umount", "-l", "--no-canonicalize", str(point)])
-    else:
+    if os.geteuid() != 0:
         _run([_fusermount(), "-u", "-z", "-q", str(point)])
+    elif not _umount2(point):
+        _run(["umount", "-l", "--no-canonicalize", str(point)])
+
+
+def _umount2(point: Path) -> bool:
+    """umount2(2), MNT_DETACH; False where it did not do it."""
+    import ctypes
+
+    umount2 = ctypes.CDLL(None).umount2
+    return bool(umount2(os.fsencode(point), MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
 
 
 def others_allowed() -> bool:

@@ -10,6 +10,28 @@ it is the same as ``memfs mount --machine NAME|FILE MOUNTPOINT -o OPTS``.
 
 from __future__ import annotations
 
-from memfs.cli.group import cli, main
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from memfs.cli.group import cli
 
 __all__ = ["cli", "main"]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "cli":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from memfs.cli import group
+
+    return group.cli
+
+
+def main() -> NoReturn:
+    """Run the command line of this process."""
+    from memfs.cli import ahead
+
+    ahead.begin(sys.argv[1:])
+    from memfs.cli import group
+
+    group.main()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from memfs.cli import complete
 from memfs.client import MOUNT_VARIABLE
+
+if TYPE_CHECKING:
+    # Commands that draw nothing start without it.
+    from rich.console import Console
+    from rich.table import Table
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -97,19 +100,12 @@ def json_option(function: Function) -> Function:
     return option(function)
 
 
-class PlainConsole(Console):
-    """For pipes and files: no width to keep to, no blanks at the ends of lines."""
-
-    def print(self, *objects: Any, **how: Any) -> None:
-        """Print as a Console does, without the padding."""
-        with self.capture() as captured:
-            super().print(*objects, **how)
-        for line in captured.get().splitlines():
-            click.echo(line.rstrip())
-
-
 def console() -> Console:
     """A console for stdout: coloured and fitted on a terminal, plain elsewhere."""
+    from rich.console import Console
+
+    from memfs.cli.plain import PlainConsole
+
     screen = Console(highlight=False)
     if screen.is_terminal:
         return screen
@@ -118,6 +114,8 @@ def console() -> Console:
 
 def plain_table(*columns: str, title: str | None = None) -> Table:
     """A table without lines: the first column left, the others right."""
+    from rich.table import Table
+
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from typing import NoReturn
 
 import click
 
-from memfs.cli import complete
+from memfs.cli import ahead, complete
 from memfs.cli.common import mount_option
 from memfs.client import ClientError, find_mount
 
@@ -34,6 +35,7 @@ not found; 126 it could not be run; 1 there can be no namespace here.
 """
 
 NOT_RUN, NOT_FOUND, BY_SIGNAL = 126, 127, 128
+PATIENCE_S = 2.0  # for the daemon's end
 
 
 @click.command(
@@ -88,36 +90,38 @@ def run(mountpoint: Path, program: tuple[str, ...]) -> NoReturn:
 
 def run_mounted(machine: str, program: tuple[str, ...]) -> int:
     """Mount *machine*, run *program*, unmount. Returns: its exit status."""
-    from memfs.cli.mount import start
-    from memfs.cli.umount import take_away
-
     with tempfile.TemporaryDirectory(prefix="memfs-exec-") as scratch:
         point = Path(scratch) / "mnt"
         point.mkdir()
-        passed = ["allow_other"] if os.geteuid() == 0 else []
-        start(str(point), {"machine": machine}, passed, False, None)
+        status = ended(ahead.mount(str(point), machine))
+        if status:
+            return status
         try:
             return wait_for(point, program)
         finally:
-            take_away(point, lazy=True)
+            take_away(point)
+
+
+def take_away(point: Path) -> None:
+    """Unmount. What the program left running may keep the daemon for a while."""
+    from memfs import mountpoints
+
+    with contextlib.suppress(mountpoints.MountError):
+        mountpoints.unmount(point, lazy=True, timeout_s=PATIENCE_S)
+
+
+def ended(child: int) -> int:
+    """Wait for a child; its status, as a shell has it."""
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return BY_SIGNAL - status if status < 0 else status
 
 
 def wait_for(point: Path, program: tuple[str, ...]) -> int:
     """Run *program* in a child; its status, as a shell has it."""
-    child = os.fork()
-    if child == 0:
-        try:
-            run(point, program)
-        except ClientError as error:
-            click.echo(f"memfs: {error}", err=True)
-            os._exit(error.status)
-        except BaseException as error:
-            click.echo(f"memfs: {error}", err=True)
-        os._exit(1)
+    child = ahead.fork(lambda: run(point, program))
     # The terminal's signals are the child's business.
     for number in (signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda got, frame: os.kill(child, got))
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    return BY_SIGNAL - status if status < 0 else status
+    return ended(child)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import importlib
 import os
 import sys
@@ -125,6 +124,8 @@ def quiet_stdout() -> None:
 
 def unknown(word: str) -> str:
     """What to say of a first word that is neither a command nor a machine."""
+    import difflib
+
     text = f"{word!r} is neither a command nor a machine."
     near = difflib.get_close_matches(word, [*COMMANDS, *machines.builtin()], 1)
     return f"{text} Did you mean {near[0]!r}?" if near else text
