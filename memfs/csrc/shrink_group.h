@@ -10,6 +10,7 @@
 #ifndef SHRINK_GROUP_H
 #define SHRINK_GROUP_H
 
+#include "cache.h"
 #include "lru_ring.h"
 #include "pcp.h"
 #include "shrink_page.h"
@@ -27,9 +28,10 @@ struct group {
 	bool disk; /* a page of a file may be written */
 	bool forgets_young;
 	/* since the counters were brought up to date */
-	u32 taken;    /* off the ring */
-	u32 dropped;  /* of a file, freed */
-	u32 uncached; /* out of the swap cache, freed, */
+	u32 taken;		     /* off the ring */
+	u32 dropped;		     /* of a file, freed; */
+	u32 left_file, left_buffers; /* of them, what is not counted out yet */
+	u32 uncached;		     /* out of the swap cache, freed, */
 	u32 uncached_anon;
 	u32 stayed; /* under writeback */
 	u32 activated;
@@ -120,13 +122,18 @@ static __always_inline bool shrink_clean(struct group *g, struct page *p, u32 pf
 	if (flags & PG_SWAPCACHE) {
 		g->uncached++;
 		g->uncached_anon += (flags & PG_ANON) != 0;
-		vm_swap_cache_del(g->vm, pfn);
+		swap_uncache(g->vm, p);
 		return free_it(g, pfn);
 	}
 	if ((flags & (PG_CACHED | PG_SWAPBACKED)) != PG_CACHED)
 		return false;
 	g->dropped++;
-	vm_cache_remove(g->vm, pfn);
+	if (file_uncache(g->vm, p)) {
+		g->left_file++;
+		g->left_buffers += (flags & PG_PRIVATE) != 0;
+	} else {
+		vm_cache_remove(g->vm, pfn);
+	}
 	return free_it(g, pfn);
 }
 
@@ -234,6 +241,9 @@ static __always_inline u32 group_settle(struct group *g, u32 at)
 	z->item[NR_INACTIVE] -= g->dropped + g->uncached;
 	z->item[NR_INACTIVE_ANON] -= g->uncached;
 	z->item[NR_ANON] -= g->uncached_anon;
+	z->item[NR_SWAPCACHE] -= g->uncached;
+	z->item[NR_FILE] -= g->left_file;
+	z->item[NR_BUFFERS] -= g->left_buffers;
 	rc->nr_mapped += g->mapped + g->uncached + g->swapped;
 	rc->written += g->swapped + g->written;
 	rc->reason[WHY_WRITEBACK] += g->stayed + g->swapped + g->written;

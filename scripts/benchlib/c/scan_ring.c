@@ -2,9 +2,9 @@
  * scan_ring.c - the inactive scan of the product, memfs's side of row "scan"
  *
  * Linked with the core as it is. Three calls that leave the scan are cut off by
- * the linker (--wrap): taking a page out of its file's tree, giving a free page
- * to the allocator, handing a dirty page to a device. What is timed is
- * vm_shrink(): the rings, prefetch, the decision table, all its counters.
+ * the linker (--wrap): freeing an index node, giving a free page to the allocator,
+ * handing a dirty page to a device. What is timed is vm_shrink(): the rings,
+ * prefetch, the decision table, all its counters, and a page's leave from its index.
  */
 #include "scan.h"
 #include "vm_int.h"
@@ -15,9 +15,10 @@ void __wrap_vm_cache_remove(struct vm *vm, u32 pfn);
 void __wrap_vm_free_page_in(struct vm *vm, struct zone *z, u32 pfn, bool cold);
 int __wrap_vm_writepage(struct vm *vm, u32 pfn, bool reclaim);
 
+/* Called for a node's last page: this one is never empty. */
 void __wrap_vm_cache_remove(struct vm *vm, u32 pfn)
 {
-	vm->pages[pfn].flags &= ~PG_CACHED;
+	vm->rnodes[vm->pages[pfn].index >> RN_SHIFT].count = UINT16_MAX;
 }
 
 void __wrap_vm_free_page_in(struct vm *vm, struct zone *z, u32 pfn, bool cold)
@@ -64,6 +65,8 @@ static void build(struct vm *vm, u32 bits)
 	};
 	u32 i;
 
+	/* The index node of all of them; see __wrap_vm_cache_remove(). */
+	vm->rnodes[0].count = UINT16_MAX;
 	for (i = 0; i < 1u << bits; i++) {
 		u32 pfn = shuffled(i, bits);
 
