@@ -32,7 +32,9 @@ RANKS = (
         "memfs.shim",
         "memfs.lanes",
     ),
-    ("memfs.request", "memfs.volume", "memfs.machines"),
+    ("memfs.request", "memfs.volume", "memfs.machines", "memfs.manners"),
+    ("memfs.node",),
+    ("memfs.textfile",),
     ("memfs.tree", "memfs.inodes", "memfs.client"),
     ("memfs.export",),
     (
@@ -64,6 +66,9 @@ ONLY_IN = {
 NEVER = {
     "memfs.request": {"memfs.vm"},
     "memfs.volume": {"memfs.vm"},
+    "memfs.manners": {"memfs.vm"},
+    "memfs.node": {"memfs.vm"},
+    "memfs.textfile": {"memfs.vm"},
     "memfs.tree": {"memfs.vm"},
     "memfs.export": {"memfs.vm"},
     "memfs.files": {"memfs.fuse", "memfs.background", "memfs.daemon"},
