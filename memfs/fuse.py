@@ -2,7 +2,7 @@
 
 This is a protocol adapter only. What there is, and what a write to it means, is
 said by the nodes of ``memfs/tree.py`` and by volumes; which node or volume answers
-a request, by ``memfs/handlers.py``. Here are the forms on the wire, the errno, and
+a request, by ``memfs/handlers``. Here are the forms on the wire, the errno, and
 the session. It is the only importer of pyfuse3, and the shim is loaded before that.
 
 IMPORTANT, concurrency: one trio thread. What waits (a command, a volume) is put on
@@ -165,7 +165,7 @@ class Operations(pyfuse3.Operations):
 _HANDLED = sorted(
     name
     for name in vars(pyfuse3.Operations)
-    if name in vars(Handlers) and not name.startswith("_")
+    if hasattr(Handlers, name) and not name.startswith("_")
 )
 
 
