@@ -132,7 +132,7 @@ class FakeMachine:
         self.tasks = FakeTasks()
         self.revoke = SimpleNamespace(outstanding=0, hook=None)
         self.auto_online = "offline"
-        self.notifier_errors = {}
+        self.notifiers = SimpleNamespace(errors={})
         self.found = []
         self.done = []
 

@@ -19,8 +19,9 @@ from memfs.vm.devices import DeviceConf
 from memfs.vm.errors import Cancelled, LayoutError, VmError
 from memfs.vm.hotplug import InUse, PurgeResult
 from memfs.vm.layout import Layout
-from memfs.vm.machine import NOTIFIER_ACTIONS, Machine, Target
+from memfs.vm.machine import Machine, Target
 from memfs.vm.migrate import CheckResult, RemapResult
+from memfs.vm.notifiers import NOTIFIER_ACTIONS
 from memfs.vm.oplog import OpRecord
 from memfs.vm.pagecache import FileOwner, PageFile
 from memfs.vm.pins import Holder, Pin

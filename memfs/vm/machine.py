@@ -8,16 +8,12 @@ random source: the same layout, seed and requests give the same state.
 
 from __future__ import annotations
 
-import errno
-import os
-import tempfile
 from collections import deque
 from typing import Any, NamedTuple, TypeVar
 
 from memfs.vm import (
     _ffi,
     compact,
-    devices,
     dropcaches,
     hotplug,
     hwpoison,
@@ -33,25 +29,27 @@ from memfs.vm import (
 from memfs.vm._ffi import Core, ZoneStat
 from memfs.vm.blocks import Blocks
 from memfs.vm.compact import CompactResult
-from memfs.vm.devices import DEVICES, DeviceConf
-from memfs.vm.errors import VmError
+from memfs.vm.coreconf import closed_rules, core_conf
+from memfs.vm.devices import DeviceConf, Devices
 from memfs.vm.faults import Faults
 from memfs.vm.filetable import Files
+from memfs.vm.hostfiles import HostFiles
 from memfs.vm.hotplug import InUse, PurgeResult
 from memfs.vm.hugetlb import Hugetlb
 from memfs.vm.keepers import Keeper
 from memfs.vm.klog import KernelLog
 from memfs.vm.layout import Layout
-from memfs.vm.layoutvalues import PAGE_SIZE
 from memfs.vm.migrate import CheckResult, RemapResult
+from memfs.vm.notifiers import Notifiers
 from memfs.vm.oom import OomState
 from memfs.vm.oplog import LAST_OPS, OpRecord
 from memfs.vm.pins import Pins
 from memfs.vm.pressure import Pressure
-from memfs.vm.readahead import Largest, ReadAhead
+from memfs.vm.readahead import ReadAhead
 from memfs.vm.revoke import Revocations
 from memfs.vm.rules import Rules
 from memfs.vm.sched import Op, Scheduler
+from memfs.vm.seeds import Seeds
 from memfs.vm.tasks import Tasks
 from memfs.vm.tunables import Tunables
 from memfs.vm.ways import Ways
@@ -71,8 +69,6 @@ POLICY_EVENTS = (
     "htlb_buddy_alloc_success",
     "htlb_buddy_alloc_fail",
 )
-MASK = (1 << 64) - 1
-NOTIFIER_ACTIONS = ("MEM_GOING_ONLINE", "MEM_GOING_OFFLINE")
 
 T = TypeVar("T")
 
@@ -82,14 +78,6 @@ class Target(NamedTuple):
 
     kind: str
     number: int
-
-
-def mix(value: int) -> int:
-    """64 bits that look random, from 64 bits (splitmix64)."""
-    value = (value + 0x9E3779B97F4A7C15) & MASK
-    value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9 & MASK
-    value = (value ^ (value >> 27)) * 0x94D049BB133111EB & MASK
-    return value ^ (value >> 31)
 
 
 class Machine:
@@ -122,11 +110,17 @@ class Machine:
     ) -> None:
         self.layout = layout
         self.rules = Rules.resolve(layout.kernel, layout.rules_off)
-        self.seed = seed & MASK
+        self.seeds = Seeds(seed)
         self.paranoid = paranoid
         self.host_limited = host_memory is not None
-        self._fds: list[int] = []
-        self.core = Core(**self._config(batch, prefetch))
+        self._host_files = HostFiles()
+        self.core = Core(
+            **core_conf(layout, self.rules),
+            batch=batch,
+            prefetch=int(prefetch),
+            paranoid=int(paranoid),
+            seed=self.seeds.seed,
+        )
         self.sched = Scheduler(self.core)
         self.klog = KernelLog(self.core.now)
         self.nodes = {s.nid: Node(s, layout.distances[s.nid]) for s in layout.nodes}
@@ -155,45 +149,21 @@ class Machine:
         self.auto_online = "offline"
         # Pages that were taken out of use since boot, as HardwareCorrupted counts.
         self.poisoned = 0
-        # Errors that whoever is told of a change of memory answers with; errno or 0.
-        self.notifier_errors = dict.fromkeys(NOTIFIER_ACTIONS, 0)
+        self.notifiers = Notifiers()
         # Grows whenever a node, a zone, a gate or a zone's size has changed.
         self.structure = 0
         self._bumps = 0
-        self._stamps = 0
         self._counts = dict.fromkeys(POLICY_EVENTS, 0)
-        self._devices = dict.fromkeys(DEVICES, DeviceConf())
-        self._readahead = Largest(0)
+        self._devices = Devices(self.core)
         self._snapshot: stats.Snapshot | None = None
         try:
-            self._host_files(swap_file, host_memory)
+            self._host_files.open_swap(self.core, layout.swap_pages, swap_file)
+            if host_memory is not None:
+                self._host_files.open_spill(self.core, host_memory)
             self._boot()
         except BaseException:
             self.close()
             raise
-
-    def _config(self, batch: int, prefetch: bool) -> dict[str, int]:
-        rules = self.rules
-        return {
-            "max_pfn": self.layout.max_pfn,
-            "nr_zones": self.layout.node_slots * rules.zone_stride,
-            "nr_nodes": self.layout.node_slots,
-            "nr_cpus": self.layout.cpus,
-            "swap_pages": 0,
-            "batch": batch,
-            "prefetch": int(prefetch),
-            "paranoid": int(self.paranoid),
-            "rules": (rules.cumulative_min and _ffi.RULE_CUMULATIVE_MIN)
-            | (rules.unmap_refuses_young and _ffi.RULE_UNMAP_REFUSES_YOUNG)
-            | (rules.one_pcp and _ffi.RULE_ONE_PCP),
-            "closed_rules": self._closed_rules(),
-            "seed": self.seed,
-        }
-
-    def _closed_rules(self) -> int:
-        return (self.rules.shrink_unref and _ffi.RULE_SHRINK_UNREF) | (
-            self.rules.refill_unref and _ffi.RULE_REFILL_UNREF
-        )
 
     def use_rules(self, rules: Rules) -> None:
         """Go on under other rules for closed gates, in the middle of an experiment.
@@ -201,34 +171,9 @@ class Machine:
         Rules that shaped the machine at boot have done so already.
         """
         self.rules = rules
-        self.core.set_closed_rules(self._closed_rules())
-
-    def _host_files(self, swap_file: str | None, host_memory: int | None) -> None:
-        pages = self.layout.swap_pages
-        fd = -1
-        if swap_file is not None and pages:
-            fd = self._open(swap_file, pages * PAGE_SIZE)
-        self.core.swap_size(pages, fd)
-        if host_memory is not None:
-            spill, path = tempfile.mkstemp(prefix="memfs-spill-")
-            os.unlink(path)
-            self._fds.append(spill)
-            self.core.host_limit(max(1, host_memory // PAGE_SIZE), spill)
-
-    def _open(self, path: str, size: int) -> int:
-        try:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            self._fds.append(fd)
-            os.ftruncate(fd, size)
-        except OSError as error:
-            raise VmError(
-                error.errno or errno.EIO, f"{path}: {error.strerror}"
-            ) from None
-        return fd
+        self.core.set_closed_rules(closed_rules(rules))
 
     def _boot(self) -> None:
-        for name in DEVICES:
-            self.set_device(name)
         tunables.set_knobs(self)
         zones.boot(self)
         for node in self.nodes.values():
@@ -246,8 +191,7 @@ class Machine:
         if self.core.is_open:
             self.sched.close()
             self.core.close()
-        while self._fds:
-            os.close(self._fds.pop())
+        self._host_files.close()
 
     def __enter__(self) -> Machine:
         return self
@@ -453,64 +397,19 @@ class Machine:
         return self._devices["swap"]
 
     def set_device(self, name: str, **changes: int) -> None:
-        """Change what a device can do; see DeviceConf for the keys.
-
-        Raises:
-            VmError: EINVAL, nothing was changed.
-        """
-        if name not in DEVICES:
-            raise VmError(errno.EINVAL, f"there is no device {name}")
-        conf = devices.changed(name, self._devices[name], changes)
-        self.core.dev_config(
-            DEVICES[name],
-            conf.latency_ns,
-            conf.bandwidth,
-            conf.requests,
-            conf.merge_pages,
-        )
-        self._devices[name] = conf
-        if name == "disk":
-            self._readahead.pages = conf.readahead // PAGE_SIZE
-            self.core.set_readahead(self._readahead.pages)
+        """See Devices.set()."""
+        self._devices.set(name, **changes)
         self.bump()
 
     def set_fault(self, name: str, write: bool, error: int) -> None:
-        """Have every transfer of a device fail with an errno; 0: none.
-
-        Raises:
-            VmError: EINVAL, no such device.
-        """
-        if name not in DEVICES or error < 0:
-            raise VmError(errno.EINVAL, f"no device {name}")
-        self.core.dev_fault(DEVICES[name], write, error)
+        """See Devices.fail()."""
+        self._devices.fail(name, write, error)
 
     def read_ahead(self, state: Any = None) -> ReadAhead:
-        """Read-ahead of one descriptor or area; see ReadAhead for `state`."""
-        return ReadAhead(self._readahead, state)
+        """See Devices.read_ahead()."""
+        return self._devices.read_ahead(state)
 
     # -- for the modules of this package ----------------------------------------------
-
-    def seed_of(self, *numbers: int) -> int:
-        """A seed that depends on the machine's and on `numbers`."""
-        value = mix(self.seed)
-        for number in numbers:
-            value = mix(value ^ (number & MASK))
-        return value
-
-    def next_stamp(self) -> int:
-        """What the pages of the next task are recognised by; never 0."""
-        self._stamps += 1
-        return self.seed_of(self._stamps) & 0xFFFFFFFF or 1
-
-    def notify(self, action: str, what: str) -> None:
-        """Tell whoever wants to know of a change of memory.
-
-        Raises:
-            VmError: the error that was set for the action.
-        """
-        error = self.notifier_errors[action]
-        if error:
-            raise VmError(error, f"{what}: {action} was refused")
 
     def report(self, **progress: Any) -> None:
         """Tell how far the running job is."""

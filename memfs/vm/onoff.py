@@ -100,7 +100,7 @@ def _offline(m: Machine, number: int) -> Op[None]:
     check_spared(m, zone, what)
     first, nr = block.start_pfn, block.pages
     check_movable(m, block, zone, what)
-    m.notify("MEM_GOING_OFFLINE", what)
+    m.notifiers.tell("MEM_GOING_OFFLINE", what)
     drain(m)
     m.core.block_isolate(first, nr)
     block.isolating = True
@@ -281,7 +281,7 @@ def _online(m: Machine, number: int, way: str) -> Op[None]:
     node = m.nodes[block.nid]
     if not node.gate_of(kind):
         raise VmError(errno.EBUSY, f"{what}: node {node.nid} is disabled")
-    m.notify("MEM_GOING_ONLINE", what)
+    m.notifiers.tell("MEM_GOING_ONLINE", what)
     join(m, block, node, kind)
     m.klog.add(f"{what}: {block.pages} pages joined {block.zones[0].label}")
     yield MORE

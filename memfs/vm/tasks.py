@@ -329,7 +329,7 @@ class Task:
         done = 0
         while passes is None or done < passes:
             self._passes += 1
-            walk.restart(self.m.seed_of(self.pid, self._passes))
+            walk.restart(self.m.seeds.of(self.pid, self._passes))
             yield from self._pass(walk, area)
             done += 1
             self.m.report(passes=done)
@@ -437,7 +437,7 @@ class Tasks:
         if pid < 1:
             raise VmError(errno.EINVAL, f"pid {pid}")
         cpu = self.created % self.m.layout.cpus
-        task = Task(self.m, name, pid, cpu, stamp or self.m.next_stamp())
+        task = Task(self.m, name, pid, cpu, stamp or self.m.seeds.stamp())
         self.created += 1
         self._by_pid[pid] = task
         self.m.bump()

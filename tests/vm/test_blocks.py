@@ -402,11 +402,11 @@ def page_in(m, task, area, block):
 
 def test_whoever_is_told_may_refuse(modern):
     """Both ways, with the error that was set."""
-    modern.notifier_errors["MEM_GOING_OFFLINE"] = errno.ENOMEM
+    modern.notifiers.errors["MEM_GOING_OFFLINE"] = errno.ENOMEM
     assert refused(modern, modern.block_offline(33)) == "ENOMEM"
-    modern.notifier_errors["MEM_GOING_OFFLINE"] = 0
+    modern.notifiers.errors["MEM_GOING_OFFLINE"] = 0
     run(modern, modern.block_offline(33))
-    modern.notifier_errors["MEM_GOING_ONLINE"] = errno.EPERM
+    modern.notifiers.errors["MEM_GOING_ONLINE"] = errno.EPERM
     assert refused(modern, modern.block_online(33)) == "EPERM"
 
 

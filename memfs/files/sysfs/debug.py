@@ -27,7 +27,7 @@ def row(place: str, action: str) -> Row:
     """The file of one action."""
 
     def render(mount: Mount) -> str:
-        return f"{-mount.machine.notifier_errors[action]}\n"
+        return f"{-mount.machine.notifiers.errors[action]}\n"
 
     async def store(
         mount: Mount, data: bytes, caller: Caller, interrupt: Interrupt
@@ -35,7 +35,7 @@ def row(place: str, action: str) -> Row:
         text = data.decode("latin-1")
         if not NUMBER.fullmatch(text) or not -MAX_ERRNO <= int(text) <= 0:
             raise TreeError(errno.EINVAL, f"0 or a negative errno, not {text[:40]!a}")
-        mount.machine.notifier_errors[action] = -int(text)
+        mount.machine.notifiers.errors[action] = -int(text)
         mount.machine.bump()
 
     what = f"errno that {action} ends with, as a negative number; 0: none"
