@@ -224,6 +224,9 @@ static void d_req_lost(void)
 BREAK(req_tail, POKE(vm->dev[VM_DEV_DISK].queued.tail, NONE))
 BREAK(req_link, POKE(vm->reqs[vm->dev[VM_DEV_DISK].queued.tail].next, 0xfffff))
 BREAK(dev_count, POKE(vm->dev[VM_DEV_DISK].count[1], 0))
+BREAK(dev_reads, POKE(vm->dev[VM_DEV_DISK].count[0], 9999))
+BREAK(revoking, POKE(vm->nr_revoking, vm->nr_revoking + 1))
+BREAK(isolated, POKE(vm->nr_isolated, vm->nr_isolated + 1))
 
 static const struct damage damages[] = {
 	D(chain_short, "bad chain"),
@@ -292,6 +295,9 @@ static const struct damage damages[] = {
 	D(req_tail, "tail"),
 	D(req_link, "bad link"),
 	D(dev_count, "writes of device 0"),
+	D(dev_reads, "reads of device 0"),
+	D(revoking, "pages that are asked back"),
+	D(isolated, "isolated sections"),
 };
 
 static void test_every_damage_is_named(void)
