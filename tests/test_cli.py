@@ -236,6 +236,21 @@ def test_purge_says_why_pages_stay(run, machine):
     assert lines[at + 1].startswith("writeback")
 
 
+def test_purge_that_is_interrupted_tells_how_far_it_came(run, machine, monkeypatch):
+    """What is in use then, though no purge came to its end."""
+    fake = machine([5000])
+
+    def write(mount, name, text):
+        fake.write(mount, name, text)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Mount, "write", write)
+    result = run("purge", "5")
+
+    assert result.exit_code == 130
+    assert "78,632 (307 MiB) freed by 0 purges, 5,000 (19 MiB) stay" in result.output
+
+
 def test_purge_empty_fails_when_pages_stay(run, machine):
     """--empty makes the exit status say whether the zone is empty."""
     machine([1, 1, 1])

@@ -73,24 +73,27 @@ class Round(NamedTuple):
 
 @dataclass
 class Outcome:
-    """Every purge of one zone, and what stays."""
+    """Every purge of one zone, and what stays.
+
+    Attributes:
+        before: pages in use at the start.
+        rounds: the purges that came to their end.
+        left: pages in use at the end; of one that was interrupted, too.
+    """
 
     zid: int
     name: str
     present: int
+    before: int = 0
+    left: int = 0
     rounds: list[Round] = field(default_factory=list)
     why: dict[str, int] = field(default_factory=dict)
     interrupted: bool = False
 
     @property
-    def left(self) -> int:
-        """Pages in use at the end."""
-        return self.rounds[-1].after if self.rounds else 0
-
-    @property
     def freed(self) -> int:
         """Pages that went; never negative, though an open zone may fill again."""
-        return max(0, self.rounds[0].before - self.left) if self.rounds else 0
+        return max(0, self.before - self.left)
 
     def as_json(self) -> dict[str, Any]:
         """The same for a program."""
@@ -116,15 +119,17 @@ def purge_until_idle(
     that fewer pages are in use than ever since the start.
     """
     idle = 0
-    before = fewest = in_use(mount, zid)
-    while before and idle < IDLE_PURGES:
-        mount.command(f"purge {zid}")
-        after = in_use(mount, zid)
-        outcome.rounds.append(Round(before, after))
+    fewest = outcome.before = outcome.left = in_use(mount, zid)
+    while outcome.left and idle < IDLE_PURGES:
+        before = outcome.left
+        try:
+            mount.command(f"purge {zid}")
+        finally:
+            outcome.left = in_use(mount, zid)
+        outcome.rounds.append(Round(before, outcome.left))
         tell(outcome.rounds[-1])
-        idle = 0 if after < fewest else idle + 1
-        fewest = min(fewest, after)
-        before = after
+        idle = 0 if outcome.left < fewest else idle + 1
+        fewest = min(fewest, outcome.left)
 
 
 def reasons(mount: Mount, zid: int) -> dict[str, int]:

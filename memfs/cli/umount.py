@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
 from memfs import mountpoints
-from memfs.client import ClientError
+from memfs.client import DEFAULT_MOUNT, MOUNT_VARIABLE, ClientError
 
 # Writing back may take long on a slow disk; nobody waits for ever.
 TIMEOUT_S = 600.0
@@ -25,9 +26,13 @@ A busy mount is left alone: exit status 1, with the pids that hold it.
 
 @click.command("umount", epilog=EXAMPLES)
 @click.option("--lazy", "-z", is_flag=True, help="Detach at once, even when busy.")
-@click.argument("mountpoint", type=click.Path())
-def command(lazy: bool, mountpoint: str) -> None:
-    """Write everything back, unmount MOUNTPOINT, wait for the daemon's end."""
+@click.argument("mountpoint", type=click.Path(), required=False)
+def command(lazy: bool, mountpoint: str | None) -> None:
+    """Write everything back, unmount MOUNTPOINT, wait for the daemon's end.
+
+    Without MOUNTPOINT it is the mount that other commands talk to.
+    """
+    mountpoint = mountpoint or os.environ.get(MOUNT_VARIABLE) or DEFAULT_MOUNT
     point = mountpoints.resolve(Path(mountpoint))
     try:
         private = mountpoints.private_files(point)

@@ -42,6 +42,9 @@ test_expect_code 1 'a busy mount is not unmounted' '
 test_expect_success 'its holder gone, it is' \
 	'exec 7<&- && memfs umount "$mnt" && ! test_is_mounted'
 
+test_expect_success 'the mount that others talk to is unmounted without a name' \
+	'memfs mount "$mnt" && memfs umount && ! test_is_mounted'
+
 test_expect_code 1 'unmounting what is not mounted is refused' \
 	'memfs umount "$mnt"'
 
