@@ -200,6 +200,10 @@ async def test_the_clock_takes_back_what_it_shows():
 
     await write(mount, "control/clock", "mode=wall")
     assert not mount.pump.manual
+    earlier = text_of(mount, "control/clock")
+    mount.machine.sched.advance(mount.machine.now + 1000)
+    await write(mount, "control/clock", earlier)
+    assert (await refused(mount, "control/clock", "now=999999999s"))[0] == errno.EPERM
     assert (await refused(mount, "control/clock", "to=9s"))[0] == errno.EPERM
     await write(mount, "control/clock", "mode=manual to=9s")
     assert mount.machine.now == 9_000_000_000
