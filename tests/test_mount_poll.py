@@ -149,3 +149,21 @@ def test_pressure_triggers(tmp_path):
         total = int(file.read().split(b"total=")[1].split()[0])
         assert total > 1000
         os.close(file.fd)
+
+
+def test_who_was_killed_for_want_of_memory_is_told(tmp_path):
+    """Not before; at once; and for good, for it cannot be read away."""
+    machine = tmp_path / "tiny.toml"
+    machine.write_text(TINY.replace("64M", "0", 1))
+    with mounted(tmp_path, command=MEMFS, options=["--machine", machine]) as mount:
+        process = Watched(mount / "control/tasks", os.O_RDWR)
+        for area in (1, 2):
+            os.write(process.fd, b"mmap anon 20M")
+            assert not process.news()
+            os.write(process.fd, b"touch %d write forever" % area)
+        assert process.news(PATIENCE_MS)
+        assert b"state=killed" in process.read()
+        assert process.news()
+        with pytest.raises(ProcessLookupError):
+            os.write(process.fd, b"touch 1 once")
+        os.close(process.fd)

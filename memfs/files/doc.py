@@ -76,7 +76,8 @@ Opening ``control/tasks`` for writing starts a process of the machine, with the 
 who opens it (EEXIST: it is one already). It lives until the last close or until that
 pid ends. What is written to the descriptor is what it does; reading it shows its own
 state. Opened for reading alone, the file lists all processes. A process that the
-modelled out-of-memory killer chose gets ESRCH at its next write.
+modelled out-of-memory killer chose gets ESRCH at its next write; who waits in poll(2)
+for POLLPRI is told at once.
 """
 
 

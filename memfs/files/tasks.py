@@ -29,13 +29,13 @@ from memfs.files.taskgrammar import (
     Unmap,
     Wait,
 )
-from memfs.tree import Handle, TextFile, TreeError
+from memfs.tree import PollHandle, TextFile, TreeError
 from memfs.vm.errors import VmError
 from memfs.vm.sched import Job, Park
 
 if TYPE_CHECKING:
     from memfs.mount import Mount, OpenFile
-    from memfs.tree import Caller, Interrupt
+    from memfs.tree import Caller, Handle, Interrupt
     from memfs.vm import Task
 
 # A process whose pid cannot be seen from here gets one above every real pid.
@@ -91,9 +91,14 @@ class Process:
             raise TreeError(errno.ESRCH, f"process {self.pid} has not begun")
         return self._task
 
+    @property
+    def over(self) -> bool:
+        """Whether it is no more: its pid ended, or it was chosen for want of memory."""
+        return self.ended or (self._task is not None and self._task.killed)
+
     def check(self) -> None:
         """Refuse what is asked of a process that is no more."""
-        if self.ended or (self._task is not None and self._task.killed):
+        if self.over:
             raise TreeError(errno.ESRCH, f"process {self.pid} has ended")
 
     def text(self) -> str:
@@ -256,7 +261,7 @@ def describe(task: Task) -> str:
     return " ".join([head, *(f"{key}={value}" for key, value in facts.items())])
 
 
-class TaskHandle(Handle):
+class TaskHandle(PollHandle):
     """An open descriptor of ``control/tasks``: the process itself."""
 
     __slots__ = ("_data", "_opener", "_process", "_store")
@@ -278,6 +283,10 @@ class TaskHandle(Handle):
         if off == 0:
             self._data = self._process.text().encode()
         return self._data[off : off + size]
+
+    def changed(self) -> bool:
+        """Told from the process's end on, whatever is read."""
+        return self._process.over
 
     async def write(self, off: int, data: bytes, interrupt: Interrupt) -> int:
         if data:
