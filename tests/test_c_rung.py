@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,10 +56,15 @@ def gcc(flags: list[str], *arguments: str | Path) -> None:
 @pytest.fixture(scope="module", params=BUILDS)
 def build(request, tmp_path_factory) -> Build:
     directory = tmp_path_factory.mktemp(request.param)
-    made = Build(BUILDS[request.param], {})
-    for source in CORE:
-        made.objects[source.name] = directory / f"{source.stem}.o"
-        gcc(made.flags, "-c", "-o", made.objects[source.name], source)
+    objects = {source.name: directory / f"{source.stem}.o" for source in CORE}
+    made = Build(BUILDS[request.param], objects)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        jobs = [
+            pool.submit(gcc, made.flags, "-c", "-o", objects[source.name], source)
+            for source in CORE
+        ]
+    for job in jobs:
+        job.result()
     return made
 
 
