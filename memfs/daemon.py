@@ -113,6 +113,7 @@ def mount(options: DaemonOptions, make_mount: Factory) -> int:
     """
     if options.ready_fd is not None:
         options = replace(options, ready_fd=_taken_over(options.ready_fd))
+    _open_standard_streams()
     point = mountpoints.check(options.mountpoint)
     with contextlib.ExitStack() as locks:
         keep = [locks.enter_context(mountpoints.lock_mountpoint(point))]
@@ -124,6 +125,15 @@ def mount(options: DaemonOptions, make_mount: Factory) -> int:
             daemon.run()
             return 0
         return _detached(daemon, keep)
+
+
+def _open_standard_streams() -> None:
+    """Where the caller has closed one, the next file would be it, until detaching."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(fd)
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 - to the end
 
 
 def _taken_over(fd: int) -> int:
@@ -160,8 +170,9 @@ def _detached(daemon: _Daemon, keep: list[int]) -> int:
         keep: descriptors that the daemon must hold on to.
     """
     receive, send = os.pipe()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
     if os.fork() == 0:
         _child(daemon, send, [*keep, send])
     os.close(send)

@@ -88,8 +88,14 @@ def resolve(mountpoint: Path) -> Path:
     """Absolute, symbolic links followed, without asking the last component.
 
     A stale mount answers no stat(2), so its own name is taken as it is.
+
+    Raises:
+        MountError: the directory that it is relative to is gone.
     """
-    absolute = Path(os.path.abspath(mountpoint))
+    try:
+        absolute = Path(os.path.abspath(mountpoint))
+    except OSError:
+        raise MountError(f"{mountpoint}: the current directory is gone") from None
     with contextlib.suppress(OSError):
         if absolute.is_symlink():
             return Path(os.path.realpath(absolute))

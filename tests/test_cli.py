@@ -88,6 +88,21 @@ def test_documentation_names_every_word(word):
     assert word in page.read_text()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["umount", "m"], ["mount", "m"], ["mount", "--files", "f", "/"], ["purge", "5"]],
+)
+def test_a_directory_that_is_gone_is_one_sentence(run, tmp_path, monkeypatch, words):
+    """The one that the command was started in."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    result = run(*words)
+
+    assert result.exit_code in (1, 3)
+    assert result.stderr.count("\n") == 1
+
+
 # The form of mount(8).
 
 

@@ -117,6 +117,16 @@ def test_the_mount_stays_though_nobody_reads_that_it_is_ready(point):
     umount(point)
 
 
+@pytest.mark.parametrize("closed", ["<&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_who_has_closed_the_standard_streams_can_mount(point, closed):
+    """What is opened next must not be taken for one of them."""
+    command = " ".join([*FAKE, "--detach", str(point), closed])
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(["sh", "-c", command], env=env, timeout=PATIENCE_S, check=True)
+    assert (point / "memhotplug").read_text() == "nothing\n"
+    umount(point)
+
+
 def test_a_descriptor_that_is_not_open_is_refused(point):
     assert "descriptor 99" in sentence(run(point, "--ready-fd", 99))
     assert mountpoints.mounted_type(point) is None

@@ -13,7 +13,12 @@ import click
 
 from memfs import __version__
 from memfs.cli import machines
-from memfs.client import EXIT_INTERRUPTED, EXIT_STATUSES, ClientError
+from memfs.client import (
+    EXIT_INTERRUPTED,
+    EXIT_REFUSED,
+    EXIT_STATUSES,
+    ClientError,
+)
 
 # One row per command: its name, its module, what `memfs --help` says of it.
 COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -114,6 +119,11 @@ class Group(click.Group):
         except BrokenPipeError:
             quiet_stdout()
             ctx.exit(EXIT_PIPE)
+        except OSError as error:
+            # A full disk, a directory that is gone: nobody's mistake here.
+            where = f"{error.filename}: " if error.filename else ""
+            click.echo(f"memfs: {where}{error.strerror or error}", err=True)
+            ctx.exit(EXIT_REFUSED)
 
 
 def quiet_stdout() -> None:

@@ -33,8 +33,8 @@ def command(lazy: bool, mountpoint: str | None) -> None:
     Without MOUNTPOINT it is the mount that other commands talk to.
     """
     mountpoint = mountpoint or os.environ.get(MOUNT_VARIABLE) or DEFAULT_MOUNT
-    point = mountpoints.resolve(Path(mountpoint))
     try:
+        point = mountpoints.resolve(Path(mountpoint))
         private = mountpoints.private_files(point)
         dead = mountpoints.owner(point) is None
         held = take_away(Path(mountpoint), lazy)
