@@ -271,6 +271,7 @@ class _Daemon:
                     await session.serve()
                     if made.revoker is not None:
                         made.revoker.end()
+                    made.pump.set_manual(True)
                     await made.shutdown()
                     nursery.cancel_scope.cancel()
             finally:
@@ -330,6 +331,8 @@ class _Daemon:
         log.info("%s: writing back and unmounting", signal.Signals(number).name)
         session.interrupt_all()
         await self._collect_mapped()
+        # What ends waits for no device that is only modelled.
+        made.pump.set_manual(True)
         await made.sync()
         # From here on nobody is answered, so nothing that was answered is lost.
         session.stop()

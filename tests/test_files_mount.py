@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import pytest
-from mounting import MEMFS, mounted, wait_until
+from mounting import MEMFS, PATIENCE_S, mounted, wait_until
 
 from memfs import commands
 from memfs.files import TABLE
@@ -403,6 +403,22 @@ def test_the_victim_of_a_lack_of_memory_gets_esrch(tmp_path, mount_real):
     task.close()
     mount.write("control/validate", "1")
     assert text(mount, "control/validate") == "ok\n"
+
+
+@pytest.mark.parametrize("end", ["SIGTERM", "umount"])
+def test_a_mount_that_ends_does_not_wait_for_a_modelled_disk(mount_real, end, tmp_path):
+    """Every byte is written all the same. The disk would take four minutes."""
+    (tmp_path / "disk").mkdir()
+    mount = mount_real("--files", str(tmp_path / "disk"))
+    mount.write("control/disk", "bandwidth=16K")
+    data = os.urandom(4 * MIB)
+    (mount / "files/slow").write_bytes(data)
+    if end == "umount":
+        mount.umount()
+    else:
+        mount.process.terminate()
+    assert mount.process.wait(PATIENCE_S) == 0
+    assert (tmp_path / "disk/slow").read_bytes() == data
 
 
 def slow_purge(mount):
