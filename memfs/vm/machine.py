@@ -152,6 +152,7 @@ class Machine:
         self.notifiers = Notifiers()
         # Grows whenever a node, a zone, a gate or a zone's size has changed.
         self.structure = 0
+        self.validated: validate.Seen | None = None
         self._bumps = 0
         self._counts = dict.fromkeys(POLICY_EVENTS, 0)
         self._devices = Devices(self.core)

@@ -8,7 +8,7 @@ An operation, exact at its last step. It changes nothing but per-CPU lists' turn
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from memfs.vm import _ffi, stats, zones
 from memfs.vm._ffi import Verify, ZoneItem
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 STEP = 65536
 MAX_VIOLATIONS = 100
 MAX_BLOCKS = 16384  # above, the sums over all blocks are not checked
+
+
+class Seen(NamedTuple):
+    """What the last validate() saw of what may only grow, or rarely changes."""
+
+    events: dict[str, int]
+    structure: int
+    present: dict[int, int]
 
 
 def check_zonelists(m: Machine) -> Iterator[str]:
@@ -136,6 +144,20 @@ def check_files(m: Machine) -> Iterator[str]:
             yield f"{file!r} is dirty and has no descriptor"
 
 
+def check_history(m: Machine) -> Iterator[str]:
+    """Event counters only grow; present pages change only as nodes and blocks do."""
+    before = m.validated
+    present = {zid: zone.stat().present for zid, zone in m.zones.items()}
+    now = m.validated = Seen(m.events(), m.structure, present)
+    if before is None:
+        return
+    for name, count in before.events.items():
+        if now.events[name] < count:
+            yield f"event {name} went down from {count} to {now.events[name]}"
+    if before.structure == now.structure and before.present != now.present:
+        yield f"present pages went from {before.present} to {now.present}"
+
+
 CHECKS: tuple[Callable[[Machine], Iterator[str]], ...] = (
     check_zonelists,
     check_marks,
@@ -144,6 +166,7 @@ CHECKS: tuple[Callable[[Machine], Iterator[str]], ...] = (
     check_blocks,
     check_sums,
     check_files,
+    check_history,
 )
 
 

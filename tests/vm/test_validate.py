@@ -44,6 +44,11 @@ def negative(monkeypatch):
     monkeypatch.setattr(validate.stats, "take", take)
 
 
+def forgetful(events):
+    """Event counters that are 0."""
+    return lambda m: dict.fromkeys(events(m), 0)
+
+
 def closed_and_content(m):
     m.sched.run(m.disable_zone(5))
     marks(m, 5, lambda three: (*three[:2], three[1]))
@@ -108,6 +113,14 @@ ROWS = {
         "the sum of the nodes is not the machine",
     ),
     "a debt": (lambda m, p: negative(p), "a sum is negative"),
+    "a counter that goes back": (
+        lambda m, p: p.setattr(type(m), "events", forgetful(type(m).events)),
+        "event pgalloc went down from",
+    ),
+    "memory from nowhere": (
+        lambda m, p: told_wrong(p, present=-5),
+        "present pages went from {0: ",
+    ),
     "dirty in secret": (
         lambda m, p: m.writeback.dirty.clear(),
         "dirty pages and nobody knows",
