@@ -201,6 +201,36 @@ def test_the_scan_row_runs(tmp_path):
     assert outcome["activated"] + outcome["rotated"] + outcome["freed"] == 1 << 16
 
 
+def test_the_rows_about_remap_run(tmp_path):
+    """The core and the oracle leave the same machine; bytes are moved; 1 TiB boots."""
+    out = tmp_path / "out.json"
+    names = ["remap-bytes", "remap-naive", "boot", "page-bytes", "remap-64g"]
+    done = bench(
+        *("--quick", "--no-instructions", "--rows", ",".join(names), "--rounds", "1"),
+        *("--json", str(out)),
+    )
+    assert done.returncode == 0, done.stderr
+    rows = {row["name"]: row for row in json.loads(out.read_text())["rows"]}
+    assert list(rows) == names
+    assert rows["remap-naive"]["details"]["outcome"]["moved"] == (1 << 13) - 256
+    assert all(row["sides"][0]["median"] > 0 for row in rows.values())
+
+
+def test_a_remap_of_stamps_copies_no_bytes():
+    """What the row is about: every page moves, and but for one page no bytes are there."""
+    from benchlib import filling, remap
+
+    with filling.machine(1 << 12, empty_node=True) as m:
+        contents = filling.Filler(m, 1, stamps=True).fill()
+        shares = filling.shares(m)
+        m.sched.run(m.disable_zone(filling.ZONE))
+        resident = m.core.host_stat().resident
+        remap.move(m, contents.pages)
+        assert m.core.host_stat().resident <= resident + 1 <= 2
+    assert shares["nr_anon"] == pytest.approx(contents.pages * 3 / 5, rel=0.01)
+    assert shares["nr_dirty"] == pytest.approx(shares["nr_file"] / 5, abs=1)
+
+
 ROWS_ABOUT_FILES = ("seq-write", "read-4k-8", "create", "unlink", "fault")
 
 

@@ -165,11 +165,13 @@ static void release(struct vm *vm, u32 first, u32 nr)
 	madvise(frame_at(vm, first), (size_t)nr * PAGE_SIZE, MADV_DONTNEED);
 }
 
+/* Bytes that are nobody's: of a free page, or of one whose contents are a stamp. */
 static bool is_idle(struct vm *vm, u32 pfn)
 {
-	u32 type = page_type(&vm->pages[pfn]);
+	const struct page *p = &vm->pages[pfn];
 
-	return bit_test(vm->resident, pfn) && type != VM_T_USER;
+	return bit_test(vm->resident, pfn) &&
+	       (page_type(p) != VM_T_USER || p->flags & PG_ANON);
 }
 
 /* Give frames of freed pages back, whole runs at a time. */

@@ -27,6 +27,8 @@ SPARE = 1024
 KERNEL = "2.6.0"
 ZONE = 5  # HighMem of node 1
 CPU = 1  # of node 1: its tasks get their pages there first
+VPN = 0x1000  # where the tasks' memory is
+DIRTY = 5  # every so many pages of the file one is dirty
 
 MACHINE = """
 name = "bench"
@@ -42,13 +44,22 @@ cpus = [0]
 size = "{zone}M"
 cpus = [1]
 """
+EMPTY_NODE = """
+[[node]]
+size = "{zone}M"
+cpus = []
+"""
 
 
-def machine(pages: int, **options: object) -> Machine:
-    """A machine with a zone 5 of `pages` pages (a multiple of 1024) to fill."""
+def machine(pages: int, empty_node: bool = False) -> Machine:
+    """A machine with a zone 5 of `pages` pages (a multiple of 1024) to fill.
+
+    With `empty_node` there is a node 2 as large, for what is moved.
+    """
     mib = pages * PAGE >> 20
-    text = MACHINE.format(kernel=KERNEL, node0=NODE0_MIB, zone=mib, swap=2 * mib)
-    return Machine(Layout.parse(text, "bench"), seed=1, **options)  # type: ignore[arg-type]
+    text = MACHINE + EMPTY_NODE * empty_node
+    text = text.format(kernel=KERNEL, node0=NODE0_MIB, zone=mib, swap=2 * mib)
+    return Machine(Layout.parse(text, "bench"), seed=1)
 
 
 class HostFile:
@@ -85,18 +96,26 @@ class Contents:
 
 
 class Filler:
-    """One fill of zone 5 of a machine made by machine()."""
+    """One fill of zone 5 of a machine made by machine().
 
-    def __init__(self, m: Machine, seed: int) -> None:
+    `anon` pages in five are anonymous. With `stamps` no page has bytes: those of
+    file pages have been put away, as they are for want of real memory, and what is
+    dirty was written through a mapping since.
+    """
+
+    def __init__(
+        self, m: Machine, seed: int, anon: int = 3, stamps: bool = False
+    ) -> None:
         self.m = m
+        self.stamps = stamps
         self.rng = random.Random(seed)
         self.nr = m.zone_stat(ZONE).free - SPARE
-        nr_anon = self.nr * 3 // 5
+        nr_anon = self.nr * anon // 5
         self.nr_file = self.nr - nr_anon
         # A page comes twice in a random walk; twice the area keeps that rare.
-        area = 2 * nr_anon
+        area = 2 * nr_anon or 1
         self.mm = m.core.mm_create(seed)
-        vma = m.core.mmap(self.mm, _ffi.VMA_WRITE, _ffi.NO_ID, 0, 0x1000, area)
+        vma = m.core.mmap(self.mm, _ffi.VMA_WRITE, _ffi.NO_ID, 0, VPN, area)
         flags = _ffi.TOUCH_WRITE | _ffi.TOUCH_RANDOM
         self.walk = _ffi.Touch(m.core, self.mm, vma, flags, 0, area)
         self.walk.restart(seed)
@@ -113,6 +132,9 @@ class Filler:
         try:
             self._scatter(junk)
             self._populate(junk, file)
+            if self.stamps:
+                self._forget_bytes()
+                self._dirty(file)
         finally:
             m.sched.run(junk.drop())
             junk_host.close()
@@ -161,9 +183,9 @@ class Filler:
 
     def _add_file(self, file: PageFile, indexes: list[int]) -> None:
         block = bytes(PAGE)
-        clean = [index for index in indexes if index % 5]
+        clean = [index for index in indexes if self.stamps or index % DIRTY]
         for index in indexes:
-            if index % 5:
+            if self.stamps or index % DIRTY:
                 self._read_in(file, index)
             else:
                 self.m.core.file_write(file.id, index * PAGE, block, 0)
@@ -171,6 +193,21 @@ class Filler:
         buf = bytearray(PAGE)
         for index in clean:
             self.m.core.file_read(file.id, index * PAGE, buf, 0)
+
+    def _forget_bytes(self) -> None:
+        core = self.m.core
+        core.host_limit(1, -1)
+        while core.host_trim(BUDGET) == _ffi.MORE_RC:
+            pass
+        core.host_limit(0, -1)
+
+    def _dirty(self, file: PageFile) -> None:
+        core, flags = self.m.core, _ffi.VMA_WRITE | _ffi.VMA_SHARED
+        vma = core.mmap(self.mm, flags, file.id, 0, VPN + 4 * self.nr, self.nr_file)
+        for index in range(0, self.nr_file, DIRTY):
+            _ffi.Touch(core, self.mm, vma, _ffi.TOUCH_WRITE, index, 1).step(1)
+        while core.munmap(vma, BUDGET) != _ffi.DONE:
+            pass
 
 
 def empty(m: Machine, contents: Contents) -> None:

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from benchlib import cat, fault, latency, purge, scan
+from benchlib import (
+    bigmachine,
+    cat,
+    fault,
+    latency,
+    purge,
+    remap,
+    remapbytes,
+    remapnaive,
+    scan,
+)
 from benchlib.names import Step
 from benchlib.row import Row
 from benchlib.transfer import Transfer
@@ -27,6 +37,59 @@ ROWS = (
         gate=20,
         aim=40,
         open=scan.opened,
+    ),
+    Row(
+        name="remap",
+        what="remap of a full 1 GiB zone in random order, beside this kernel's "
+        "migration of order-0 pages by compaction (root)",
+        unit="Mpages/s",
+        gate=20,
+        aim=40,
+        open=remap.opened,
+    ),
+    Row(
+        name="remap-bytes",
+        what="bytes moved by a remap of a zone full of file pages, beside memcpy",
+        unit="GB/s",
+        gate=0.6,
+        aim=0.7,
+        open=remapbytes.opened,
+    ),
+    Row(
+        name="remap-naive",
+        what="migration of a full 1 GiB zone in random order, beside the oracle of "
+        "the tests; both end in the same state",
+        unit="Mpages/s",
+        gate=1.7,
+        aim=2.9,
+        open=remapnaive.opened,
+    ),
+    Row(
+        name="boot",
+        what="boot of a machine of 2^28 pages (1 TiB)",
+        unit="ms",
+        gate=10,
+        aim=1,
+        open=bigmachine.boot_opened,
+        lower_is_better=True,
+    ),
+    Row(
+        name="page-bytes",
+        what="memory of the host for each page in use of a machine of 2^28 pages",
+        unit="B",
+        gate=34,
+        aim=30,
+        open=bigmachine.bytes_opened,
+        lower_is_better=True,
+    ),
+    Row(
+        name="remap-64g",
+        what="migration of a full zone of 64 GiB of that machine, in random order",
+        unit="s",
+        gate=1.5,
+        aim=0.6,
+        open=bigmachine.moved_opened,
+        lower_is_better=True,
     ),
     Row(
         name="cat",
