@@ -217,7 +217,7 @@ def test_the_rows_about_remap_run(tmp_path):
 
 
 def test_a_remap_of_stamps_copies_no_bytes():
-    """What the row is about: every page moves, and but for one page no bytes are there."""
+    """What the row is about: pages move that have no bytes, but for one or two."""
     from benchlib import filling, remap
 
     with filling.machine(1 << 12, empty_node=True) as m:

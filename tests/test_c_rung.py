@@ -33,7 +33,7 @@ BUILDS = {
     "sanitized": ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"],
 }
 # The fault flag of harness.h stands in front of the buddy lists.
-LDFLAGS = ["-Wl,--wrap=vm_rmqueue"]
+LDFLAGS = ["-Wl,--wrap=vm_rmqueue,--wrap=vm_rmqueue_many"]
 
 
 class Build(NamedTuple):

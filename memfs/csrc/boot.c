@@ -39,14 +39,27 @@ void *vm_arena(struct vm *vm, size_t bytes)
 	return a->mem;
 }
 
+/*
+ * An array that a scan goes through in random order: it would wait for the host's page
+ * tables at each page.
+ */
+static void *random_arena(struct vm *vm, size_t bytes)
+{
+	void *mem = vm_arena(vm, bytes);
+
+	if (mem && vm->max_pfn >= HUGE_FROM)
+		madvise(mem, bytes, MADV_HUGEPAGE);
+	return mem;
+}
+
 static int boot_pages(struct vm *vm)
 {
 	const size_t block = 1u << (VM_MAX_ORDER - 1);
 	size_t n = vm->max_pfn, whole = (n + block - 1) & ~(block - 1);
 
 	/* A buddy behind the last page is there to be looked at. */
-	vm->pages = vm_arena(vm, whole * sizeof(struct page));
-	vm->stamps = vm_arena(vm, n * sizeof(u32));
+	vm->pages = random_arena(vm, whole * sizeof(struct page));
+	vm->stamps = random_arena(vm, n * sizeof(u32));
 	vm->frames = vm_arena(vm, n * PAGE_SIZE);
 	vm->resident = vm_arena(vm, n / 8 + 8);
 	vm->spilled = vm_arena(vm, n / 8 + 8);
@@ -59,16 +72,13 @@ static int boot_pages(struct vm *vm)
 	if (!vm->isolated || !vm->pageblock)
 		return -ENOMEM;
 	memset(vm->sect_zid, 0xff, ((n >> SECTION_SHIFT) + 1) * sizeof(u16));
-	/* A scan in random order would wait for the host's page tables at each page. */
-	if (n >= HUGE_FROM)
-		madvise(vm->pages, n * sizeof(struct page), MADV_HUGEPAGE);
 	return 0;
 }
 
 static int boot_lru(struct vm *vm)
 {
 	vm->max_segs = (vm->max_pfn >> 7) + 8 * vm->nr_zones + 64;
-	vm->segs = vm_arena(vm, (size_t)vm->max_segs * sizeof(struct seg));
+	vm->segs = random_arena(vm, (size_t)vm->max_segs * sizeof(struct seg));
 	vm->free_seg = NONE;
 	return vm->segs ? 0 : -ENOMEM;
 }
@@ -81,7 +91,7 @@ static int boot_trees(struct vm *vm)
 	vm->max_slabs = (u32)slabs;
 	vm->revoke = vm_arena(vm, VM_REVOKE_MAX * sizeof(struct vm_revoke));
 	vm->slabs = vm_arena(vm, slabs * sizeof(struct slab));
-	vm->rnodes = vm_arena(vm, slabs * RN_PER_SLAB * sizeof(struct rnode));
+	vm->rnodes = random_arena(vm, slabs * RN_PER_SLAB * sizeof(struct rnode));
 	vm->max_mappings = MAX_MAPPINGS;
 	vm->mappings = vm_arena(vm, (size_t)MAX_MAPPINGS * sizeof(struct mapping));
 	vm->free_slab = NONE;
@@ -95,7 +105,7 @@ static int boot_tasks(struct vm *vm)
 {
 	vm->max_ptbs = min_t(u32, MAX_PTBS, vm->max_pfn);
 	vm->ptbs = vm_arena(vm, (size_t)vm->max_ptbs * sizeof(struct ptb));
-	vm->ptes = vm_arena(vm, (size_t)vm->max_ptbs * PTB_SIZE * sizeof(u32));
+	vm->ptes = random_arena(vm, (size_t)vm->max_ptbs * PTB_SIZE * sizeof(u32));
 	vm->max_vmas = MAX_VMAS;
 	vm->vmas = vm_arena(vm, (size_t)MAX_VMAS * sizeof(struct vma));
 	vm->max_mms = MAX_MMS;

@@ -194,6 +194,61 @@ u32 vm_rmqueue(struct vm *vm, struct zone *z, u32 order)
 }
 
 /*
+ * nr single pages of a block of 2^order that was taken off its list, from its end
+ * downwards. Its first pages stay free, in the blocks that a split for each page would
+ * have left: the orders below have none but these.
+ */
+static void take_part(struct vm *vm, struct zone *z, u32 pfn, u32 order, u32 *out,
+		      u32 nr)
+{
+	u32 end = pfn + (1u << order), left = (1u << order) - nr, i;
+
+	while (left) {
+		order--;
+		if (!(left & 1u << order))
+			continue;
+		area_push(vm, &z->area[order], pfn, order);
+		pfn += 1u << order;
+		left -= 1u << order;
+	}
+	for (i = 0; i < nr; i++)
+		out[i] = end - 1 - i;
+}
+
+/* A free block of the lowest order that has one; *order, or NONE. */
+static u32 pop_lowest(struct vm *vm, struct zone *z, u32 *order)
+{
+	u32 pfn = NONE;
+
+	for (*order = 0; *order < VM_MAX_ORDER && pfn == NONE; ++*order)
+		pfn = area_pop(vm, z, *order);
+	--*order;
+	return pfn;
+}
+
+/*
+ * vm_rmqueue_many - single pages, as many calls of vm_rmqueue() would give them
+ *
+ * A block is taken apart in one go: while the orders below have none, the pages come
+ * from its end downwards. Return: how many, at most nr.
+ */
+u32 vm_rmqueue_many(struct vm *vm, struct zone *z, u32 *pfns, u32 nr)
+{
+	u32 done = 0, order, pfn, part;
+
+	while (done < nr) {
+		pfn = pop_lowest(vm, z, &order);
+		if (pfn == NONE)
+			break;
+		part = min_t(u32, nr - done, 1u << order);
+		take_part(vm, z, pfn, order, pfns + done, part);
+		done += part;
+	}
+	z->item[NR_FREE] -= done;
+	return done;
+}
+
+/*
  * Give a block back and join it with its buddies; the pages are zeroed.
  *
  * A buddy lies in the same block of the highest order. Zones and memory blocks start

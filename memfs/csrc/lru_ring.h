@@ -51,13 +51,15 @@ static inline void ring_put(struct lru *lru, struct seg *seg, struct page *p, u3
 	lru->nr++;
 }
 
+/* The head's segment, a new one if there is no place in it. */
+static inline struct seg *ring_head(struct vm *vm, struct lru *lru)
+{
+	return &vm->segs[ring_has_place(vm, lru) ? lru->head : vm_lru_new_head(vm, lru)];
+}
+
 static inline void ring_push(struct vm *vm, struct lru *lru, u32 pfn)
 {
-	u32 s = lru->head;
-
-	if (s == NONE || vm->segs[s].hi == SEG_SIZE)
-		s = vm_lru_new_head(vm, lru);
-	ring_put(lru, &vm->segs[s], &vm->pages[pfn], pfn);
+	ring_put(lru, ring_head(vm, lru), &vm->pages[pfn], pfn);
 }
 
 static inline void ring_add_tail(struct vm *vm, struct lru *lru, struct page *p,

@@ -25,6 +25,7 @@
 
 #include "lru_walk.h"
 #include "migrate_page.h"
+#include "migrate_plain.h"
 
 static bool start(struct run *r, struct vm *vm, struct vm_migrate *mig)
 {
@@ -42,40 +43,6 @@ static bool start(struct run *r, struct vm *vm, struct vm_migrate *mig)
 	}
 	vm_frames_settle(vm);
 	return true;
-}
-
-/* ---- prefetch ---- */
-
-/* What has to be changed when a page moves. */
-static inline void prefetch_behind(struct vm *vm, u32 pfn)
-{
-	const struct page *p = &vm->pages[pfn];
-
-	if (p->flags & PG_ANON)
-		prefetchw(&vm->stamps[pfn]);
-	if (p->flags & RMAP_SINGLE)
-		prefetchw(&vm->ptes[p->rmap]);
-	if (p->flags & PG_CACHED)
-		prefetchw(vm_slot(vm, p->index));
-	else if (p->flags & PG_SWAPCACHE)
-		prefetchw(&vm->swap.cache[p->index]);
-}
-
-/* The pages that the CPU's list of the first target gives out next. */
-static void prefetch_targets(const struct run *r, u32 nr)
-{
-	const struct vm *vm = r->vm;
-	const struct pcp *pcp;
-	u32 i, pfn;
-
-	if (!r->targets.nr)
-		return;
-	pcp = &vm->zones[r->targets.zid[0]].pcp[vm->cpu * 2 + PCP_HOT];
-	for (i = 0; i < min_t(u32, nr, pcp->count); i++) {
-		pfn = pcp_peek(pcp, i);
-		prefetchw(&vm->pages[pfn]);
-		prefetchw(&vm->stamps[pfn]);
-	}
 }
 
 /* ---- pages on hold ---- */
@@ -180,22 +147,24 @@ static bool hold_full(const struct vm_migrate *mig)
  * together; for one that refuses it is brought up to date first. Return: pages
  * taken; *nomem: the next one has nowhere to go.
  */
-static u32 move_group(struct run *r, u32 active, u32 nr, bool *nomem)
+static u32 move_group(struct run *r, struct tally *t, u32 active, u32 nr, bool *nomem)
 {
 	struct vm *vm = r->vm;
 	struct lru *lru = &r->zone->lru[active];
 	const u32 s = lru->tail;
-	const u32 *slot = vm->segs[s].slot;
-	u32 at = vm->segs[s].lo, end = next_group(vm, lru, nr, prefetch_behind);
+	struct group g = group_at_tail(vm, lru, nr);
 	enum vm_reason why = WHY_NONE;
 	enum outcome out;
 	u32 n = 0, taken = 0;
 
-	if (vm->conf.prefetch)
-		prefetch_targets(r, end - at);
-	while (at < end) {
-		u32 pfn = slot[at++];
+	while (g.at < g.end) {
+		u32 pfn, run = t ? move_run(r, t, &g, active) : 0;
 
+		taken += run;
+		if (run || g.at == g.end)
+			continue;
+		look_ahead(vm, &g, g.at);
+		pfn = g.slot[g.at++];
 		if (pfn == NONE)
 			continue;
 		out = try_page(r, pfn, 0, &why);
@@ -206,18 +175,18 @@ static u32 move_group(struct run *r, u32 active, u32 nr, bool *nomem)
 		}
 		if (out == NO_TARGET) {
 			*nomem = true;
-			at--;
+			g.at--;
 			break;
 		}
-		ring_taken(vm, lru, at, taken + 1);
+		ring_taken(vm, lru, g.at, taken + 1);
 		r->mig->moved += taken;
 		n += taken + 1;
 		taken = 0;
 		keep(r, pfn, active, out, why);
-		if (hold_full(r->mig) || !group_stays(vm, lru, s, at, end))
+		if (hold_full(r->mig) || !group_stays(vm, lru, s, g.at, g.end))
 			return n;
 	}
-	ring_taken(vm, lru, at, taken);
+	ring_taken(vm, lru, g.at, taken);
 	r->mig->moved += taken;
 	return n + taken;
 }
@@ -250,27 +219,32 @@ static void count_taken(struct run *r, u32 active, u32 nr, u64 moved)
  */
 int vm_migrate(struct vm *vm, struct vm_migrate *mig, uint32_t budget)
 {
-	bool nomem = false;
+	struct tally tally = { 0 }, *plain = NULL;
+	bool nomem = false, done = false;
 	struct run r;
 
 	if (!zone_ok(vm, mig->zid))
 		return -ENODEV;
 	if (!start(&r, vm, mig))
 		return -EINVAL;
+	if (plain_ways(&r))
+		plain = &tally;
 	while (budget && !nomem) {
 		u32 active = list_left(&r, LRU_INACTIVE) ? LRU_INACTIVE : LRU_ACTIVE;
 		u32 left = list_left(&r, active), n;
 		u64 moved = mig->moved;
 
-		if (!left || hold_full(mig))
-			return VM_DONE;
-		n = move_group(&r, active, min_t(u32, left, budget), &nomem);
+		done = !left || hold_full(mig);
+		if (done)
+			break;
+		n = move_group(&r, plain, active, min_t(u32, left, budget), &nomem);
 		count_taken(&r, active, n, moved);
 		n += r.copied * COPY_COST;
 		r.copied = 0;
 		budget -= min_t(u32, n, budget);
 	}
-	return nomem ? VM_NOMEM : VM_MORE;
+	tally_end(&r, &tally);
+	return done ? VM_DONE : nomem ? VM_NOMEM : VM_MORE;
 }
 
 /*

@@ -43,22 +43,23 @@ static inline void vm_move_item(struct zone *from, struct zone *to, u32 item, u3
 	to->item[item] += nr;
 }
 
-/* What the zones count of a page, but for the lists. */
-static inline void vm_move_counts(struct zone *from, struct zone *to, u32 flags)
+/* What the zones count of nr pages with these flags, but for the lists. */
+static inline void vm_move_counts(struct zone *from, struct zone *to, u32 flags, u32 nr)
 {
-	const u32 cached = (flags & PG_CACHED) != 0, anon = (flags & PG_ANON) != 0;
-	const u32 backed = (flags & PG_SWAPBACKED) != 0;
-	const u32 mapped = (flags & RMAP_MASK) != RMAP_NONE;
+	const u32 cached = nr * ((flags & PG_CACHED) != 0);
+	const u32 anon = nr * ((flags & PG_ANON) != 0);
+	const u32 backed = flags & PG_SWAPBACKED ? NONE : 0;
+	const u32 mapped = nr * ((flags & RMAP_MASK) != RMAP_NONE);
 
 	vm_move_item(from, to, NR_FILE, cached);
 	vm_move_item(from, to, NR_SHMEM, cached & backed);
 	vm_move_item(from, to, NR_ANON, anon);
-	vm_move_item(from, to, NR_SWAPCACHE, (flags & PG_SWAPCACHE) != 0);
+	vm_move_item(from, to, NR_SWAPCACHE, nr * ((flags & PG_SWAPCACHE) != 0));
 	vm_move_item(from, to, anon ? NR_ANON_MAPPED : NR_MAPPED, mapped);
-	vm_move_item(from, to, NR_DIRTY, cached & ~backed & ((flags & PG_DIRTY) != 0));
-	vm_move_item(from, to, NR_BUFFERS, (flags & PG_PRIVATE) != 0);
-	vm_move_item(from, to, NR_MLOCKED, (flags & PG_MLOCKED) != 0);
-	vm_move_item(from, to, NR_CLIENT, (flags & PG_CLIENTMAPPED) != 0);
+	vm_move_item(from, to, NR_DIRTY, flags & PG_DIRTY ? cached & ~backed : 0);
+	vm_move_item(from, to, NR_BUFFERS, nr * ((flags & PG_PRIVATE) != 0));
+	vm_move_item(from, to, NR_MLOCKED, nr * ((flags & PG_MLOCKED) != 0));
+	vm_move_item(from, to, NR_CLIENT, nr * ((flags & PG_CLIENTMAPPED) != 0));
 }
 
 /*
@@ -74,7 +75,7 @@ static inline bool vm_move_page(struct vm *vm, struct zone *from, struct zone *t
 	const u32 own = PG_ISOLATED | PG_LRU | EXTRA_MASK;
 	const u32 flags = p->flags;
 
-	vm_move_counts(from, to, flags);
+	vm_move_counts(from, to, flags, 1);
 	*n = (struct page){ flags & ~own, 0, p->rmap, p->index };
 	if (flags & PG_CACHED)
 		*vm_slot(vm, p->index) = new + 1;

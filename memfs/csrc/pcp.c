@@ -11,6 +11,8 @@
 
 #include "pcp.h"
 
+#define REFILL 64u /* pages that come from the buddy lists together */
+
 static void pcp_push_tail(struct vm *vm, struct pcp *pcp, u32 pfn, u32 which)
 {
 	u32 place = (pcp->head - pcp->count) & pcp->mask;
@@ -18,15 +20,6 @@ static void pcp_push_tail(struct vm *vm, struct pcp *pcp, u32 pfn, u32 which)
 	pcp->ring[place] = pfn;
 	pcp->count++;
 	vm->pages[pfn] = (struct page){ .flags = VM_T_PCP, .pos = which << 16 | place };
-}
-
-static u32 pcp_pop_head(struct pcp *pcp)
-{
-	u32 pfn = pcp->ring[pcp->head];
-
-	pcp->head = (pcp->head - 1) & pcp->mask;
-	pcp->count--;
-	return pfn;
 }
 
 static u32 pcp_pop_tail(struct pcp *pcp)
@@ -47,17 +40,18 @@ static void free_bulk(struct vm *vm, struct zone *z, struct pcp *pcp, u32 nr)
 		vm_buddy_free(vm, z, pcp_pop_tail(pcp), 0);
 }
 
-static void refill(struct vm *vm, struct zone *z, struct pcp *pcp, u32 which)
+/* The list gets a batch of pages from the buddy lists. */
+void vm_pcp_refill(struct vm *vm, struct zone *z, struct pcp *pcp, u32 which)
 {
-	u32 i, pfn;
+	u32 pfn[REFILL], left = pcp->batch, nr, i;
 
-	for (i = 0; i < pcp->batch; i++) {
-		pfn = vm_rmqueue(vm, z, 0);
-		if (pfn == NONE)
-			return;
-		z->item[NR_PCP]++;
-		pcp_push_tail(vm, pcp, pfn, which);
-	}
+	do {
+		nr = vm_rmqueue_many(vm, z, pfn, min_t(u32, left, REFILL));
+		for (i = 0; i < nr; i++)
+			pcp_push_tail(vm, pcp, pfn[i], which);
+		z->item[NR_PCP] += nr;
+		left -= nr;
+	} while (left && nr);
 }
 
 static u32 buffered_rmqueue(struct vm *vm, struct zone *z, u32 order, u32 flags)
@@ -68,30 +62,11 @@ static u32 buffered_rmqueue(struct vm *vm, struct zone *z, u32 order, u32 flags)
 	if (order)
 		return vm_rmqueue(vm, z, order);
 	if (pcp->count <= pcp->low)
-		refill(vm, z, pcp, which);
+		vm_pcp_refill(vm, z, pcp, which);
 	if (!pcp->count)
 		return vm_rmqueue(vm, z, 0);
 	z->item[NR_PCP]--;
 	return pcp_pop_head(pcp);
-}
-
-/* numastat: on the node that was wanted, or missed there and foreign here. */
-static void zone_statistics(struct vm *vm, const struct zonelist *zl, struct zone *z)
-{
-	struct zone *wanted = &vm->zones[zl->zid[0]];
-
-	if (vm->knobs.numa_off)
-		return;
-	if (z->nid == wanted->nid) {
-		z->numa[NUMA_HIT]++;
-	} else {
-		z->numa[NUMA_MISS]++;
-		wanted->numa[NUMA_FOREIGN]++;
-	}
-	if (z->nid == vm->cpu_node[vm->cpu])
-		z->numa[NUMA_LOCAL]++;
-	else
-		z->numa[NUMA_OTHER]++;
 }
 
 enum mark { MARK_LOW, MARK_MIN, MARK_NONE };
@@ -122,9 +97,7 @@ static u32 alloc_pass(struct vm *vm, const struct zonelist *zl, u32 order, u32 f
 		pfn = buffered_rmqueue(vm, z, order, flags);
 		if (pfn == NONE)
 			continue;
-		zone_statistics(vm, zl, z);
-		z->numa[NUMA_PGALLOC] += 1u << order;
-		vm->event[EV_PGALLOC] += 1u << order;
+		zone_statistics(vm, zl, z, 1, 1u << order);
 		return pfn;
 	}
 	return NONE;

@@ -47,6 +47,7 @@ void vm_virgin_end_range(struct vm *vm, struct zone *z, u32 first, u32 end);
 u32 vm_virgin_until(const struct zone *z,
 		    u32 pfn); /* where the untouched blocks around it end; pfn: none */
 u32 vm_rmqueue(struct vm *vm, struct zone *z, u32 order);
+u32 vm_rmqueue_many(struct vm *vm, struct zone *z, u32 *pfns, u32 nr);
 void vm_buddy_free(struct vm *vm, struct zone *z, u32 pfn, u32 order);
 u32 vm_area_nr(const struct zone *z, u32 order);
 void vm_buddy_take(struct vm *vm, struct zone *z,
@@ -62,6 +63,11 @@ u32 vm_alloc_kernel(struct vm *vm, u32 kind, u32 owner); /* type VM_T_KERNEL */
 void vm_free_kernel(struct vm *vm, u32 pfn);
 void vm_free_page(struct vm *vm, u32 pfn, bool cold); /* order 0, nothing left on it */
 void vm_free_page_in(struct vm *vm, struct zone *z, u32 pfn, bool cold);
+
+/* bulk.c */
+u32 vm_alloc_many(struct vm *vm, const struct zonelist *zl, u32 *pfns, u32 nr,
+		  struct zone **zone);
+void vm_free_many(struct vm *vm, struct zone *z, const u32 *pfns, u32 nr);
 
 /* lru.c */
 void vm_lru_add(struct vm *vm, struct zone *z, u32 pfn, u32 active);

@@ -75,6 +75,17 @@ u32 __wrap_vm_rmqueue(struct vm *vm, struct zone *z, u32 order)
 	return __real_vm_rmqueue(vm, z, order);
 }
 
+u32 __real_vm_rmqueue_many(struct vm *vm, struct zone *z, u32 *pfns, u32 nr);
+u32 __wrap_vm_rmqueue_many(struct vm *vm, struct zone *z, u32 *pfns, u32 nr);
+
+u32 __wrap_vm_rmqueue_many(struct vm *vm, struct zone *z, u32 *pfns, u32 nr)
+{
+	nr = __real_vm_rmqueue_many(vm, z, pfns, min_t(u32, nr, alloc_budget));
+	if (alloc_budget != NONE)
+		alloc_budget -= nr;
+	return nr;
+}
+
 static inline void fail_alloc_after(u32 nr) { alloc_budget = nr; }
 
 static inline void fail_alloc_never(void) { alloc_budget = NONE; }

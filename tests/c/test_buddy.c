@@ -254,6 +254,60 @@ static void test_mixed(void)
 	free_vm(vm);
 }
 
+/* So many single pages; with `many` in one go. */
+static void take_singles(struct vm *vm, u32 *pfns, u32 nr, bool many)
+{
+	struct zone *z = &vm->zones[1];
+	u32 i;
+
+	if (many) {
+		CHECK_EQ(nr, vm_rmqueue_many(vm, z, pfns, nr));
+		return;
+	}
+	for (i = 0; i < nr; i++)
+		pfns[i] = vm_rmqueue(vm, z, 0);
+}
+
+/*
+ * 400 times up to 70 pages are taken, one at a time on one machine, together on the
+ * other, and some come back here and there.
+ *
+ * Expect the same pages in the same order, and the same lists, every time.
+ */
+static void test_many_are_as_many_single_ones(void)
+{
+	struct vm *vm[2] = { one_zone(4 * TOP_PAGES), one_zone(4 * TOP_PAGES) };
+	u32 taken[2][4 * TOP_PAGES], nr = 0, n, i, j, m;
+	u64 seed = 7;
+
+	for (i = 0; i < 400; i++) {
+		n = rnd(&seed) % 70 + 1;
+		n = min_t(u32, n, item(vm[0], 1, NR_FREE));
+		for (m = 0; m < 2; m++)
+			take_singles(vm[m], taken[m] + nr, n, m);
+		CHECK_EQ(0, memcmp(taken[0] + nr, taken[1] + nr, n * sizeof(u32)));
+		for (nr += n, n = rnd(&seed) % 70; n && nr; n--) {
+			j = rnd(&seed) % nr--;
+			for (m = 0; m < 2; m++) {
+				vm_buddy_free(vm[m], &vm[m]->zones[1], taken[m][j], 0);
+				taken[m][j] = taken[m][nr];
+			}
+		}
+		CHECK_EQ(vm_state_hash(vm[0]), vm_state_hash(vm[1]));
+	}
+	CHECK(nr > 300);
+	for (m = 0; m < 2; m++) {
+		for (i = 0; i < nr; i++)
+			vm_buddy_free(vm[m], &vm[m]->zones[1], taken[m][i], 0);
+		CHECK_OK(vm[m]);
+	}
+	CHECK_EQ(4 * TOP_PAGES,
+		 vm_rmqueue_many(vm[0], &vm[0]->zones[1], taken[0], 4 * TOP_PAGES));
+	CHECK_EQ(0, vm_rmqueue_many(vm[0], &vm[0]->zones[1], taken[0], 1));
+	for (m = 0; m < 2; m++)
+		free_vm(vm[m]);
+}
+
 /* The fault flag: the third block from the buddy lists is refused. */
 static void test_fault(void)
 {
@@ -281,6 +335,7 @@ int main(void)
 	RUN(test_refused);
 	RUN(test_every_order);
 	RUN(test_mixed);
+	RUN(test_many_are_as_many_single_ones);
 	RUN(test_fault);
 	return 0;
 }
