@@ -86,6 +86,7 @@ int vm_block_isolate(struct vm *vm, uint32_t first, uint32_t nr)
 			return -EBUSY;
 	if (vm_virgin_room(z))
 		return -ENOMEM;
+	vm_freemap_end(vm, z);
 	vm_virgin_end_range(vm, z, first, first + nr);
 	set_isolated(vm, first, nr, true);
 	move_free(vm, z, first, nr, true);
@@ -99,6 +100,7 @@ void vm_block_restore(struct vm *vm, uint32_t first, uint32_t nr)
 
 	if (!z || !bit_test(vm->isolated, first >> SECTION_SHIFT))
 		return;
+	vm_freemap_end(vm, z);
 	set_isolated(vm, first, nr, false);
 	move_free(vm, z, first, nr, false);
 	z->all_unreclaimable = 0;

@@ -67,9 +67,10 @@ static int boot_pages(struct vm *vm)
 	if (!vm->pages || !vm->stamps || !vm->frames || !vm->resident || !vm->spilled ||
 	    !vm->sect_zid)
 		return -ENOMEM;
+	vm->free_map = vm_arena(vm, n / 8 + 8);
 	vm->isolated = vm_arena(vm, (n >> SECTION_SHIFT) / 8 + 8);
 	vm->pageblock = vm_arena(vm, (n >> PAGEBLOCK_ORDER) + 2);
-	if (!vm->isolated || !vm->pageblock)
+	if (!vm->free_map || !vm->isolated || !vm->pageblock)
 		return -ENOMEM;
 	memset(vm->sect_zid, 0xff, ((n >> SECTION_SHIFT) + 1) * sizeof(u16));
 	return 0;
@@ -321,6 +322,7 @@ void vm_forget_range(struct vm *vm, u32 first, u32 nr)
 		    (first + (size_t)nr) * sizeof(struct page));
 	arena_clear(vm->stamps, first * sizeof(u32),
 		    (first + (size_t)nr) * sizeof(u32));
+	arena_clear(vm->free_map, first / 8, (first + (size_t)nr + 7) / 8);
 	memset(&vm->pageblock[first >> PAGEBLOCK_ORDER], 0, nr >> PAGEBLOCK_ORDER);
 	for (pfn = first; pfn < first + nr; pfn++) {
 		vm->nr_resident -= bit_test(vm->resident, pfn);
@@ -447,6 +449,10 @@ int vm_zone_gate(struct vm *vm, u32 zid, u32 open)
 	if (!zone_ok(vm, zid))
 		return -ENODEV;
 	vm->zones[zid].open = open != 0;
+	if (open)
+		vm_freemap_end(vm, &vm->zones[zid]);
+	else
+		vm_freemap_begin(vm, &vm->zones[zid]);
 	return 0;
 }
 

@@ -177,6 +177,7 @@ u32 vm_rmqueue(struct vm *vm, struct zone *z, u32 order)
 {
 	u32 o, pfn = NONE;
 
+	vm_freemap_end(vm, z);
 	for (o = order; o < VM_MAX_ORDER; o++) {
 		pfn = area_pop(vm, z, o);
 		if (pfn != NONE)
@@ -236,6 +237,7 @@ u32 vm_rmqueue_many(struct vm *vm, struct zone *z, u32 *pfns, u32 nr)
 {
 	u32 done = 0, order, pfn, part;
 
+	vm_freemap_end(vm, z);
 	while (done < nr) {
 		pfn = pop_lowest(vm, z, &order);
 		if (pfn == NONE)
@@ -263,6 +265,10 @@ void vm_buddy_free(struct vm *vm, struct zone *z, u32 pfn, u32 order)
 	u32 head = VM_T_BUDDY | order << EXTRA_SHIFT, bit = 1u << order;
 	const u32 first = pfn;
 
+	if (z->mapped && !isolated) {
+		vm_freemap_free(vm, z, pfn, order);
+		return;
+	}
 	z->item[isolated ? NR_FREE_ISO : NR_FREE] += bit;
 	while (order < TOP &&
 	       (pages[pfn ^ bit].flags & (TYPE_MASK | EXTRA_MASK)) == head) {
@@ -296,9 +302,11 @@ static u32 block_of(struct vm *vm, struct zone *z, u32 pfn)
 /* Take one free page; the rest of its block stays free. */
 void vm_buddy_take(struct vm *vm, struct zone *z, u32 pfn)
 {
-	u32 order = block_of(vm, z, pfn);
-	u32 head = pfn & ~((1u << order) - 1);
+	u32 order, head;
 
+	vm_freemap_end(vm, z);
+	order = block_of(vm, z, pfn);
+	head = pfn & ~((1u << order) - 1);
 	area_remove(vm, &z->area[order], head);
 	while (order--) {
 		u32 upper = head + (1u << order);

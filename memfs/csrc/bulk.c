@@ -4,6 +4,7 @@
  * What is done is what as many calls for a page each would do, to the order of every
  * list; what need not be asked for each page is asked once.
  */
+#include "freemap.h"
 #include "pcp.h"
 
 /* The first zone above its low mark, as alloc_pass() finds it, or NULL. */
@@ -84,11 +85,13 @@ static void free_closed(struct vm *vm, struct zone *z, const u32 *pfns, u32 nr)
 	if (pcp->count)
 		vm_buddy_free(vm, z, pcp->ring[pcp->head], 0);
 	z->item[NR_PCP] += !pcp->count;
-	for (i = 0; i + 1 < nr; i++)
+	if (z->mapped)
+		freemap_add(vm, z, pfns, nr - 1);
+	for (i = 0; !z->mapped && i + 1 < nr; i++)
 		vm_buddy_free(vm, z, pfns[i], 0);
 	pcp->head = (pcp->head + nr - 1) & pcp->mask;
 	pcp->count = 0;
-	pcp_push_head(vm, pcp, pfns[i], which);
+	pcp_push_head(vm, pcp, pfns[nr - 1], which);
 }
 
 /*

@@ -72,6 +72,19 @@ static u64 kernel_flags(const struct page *p)
 	return p->rmap == VM_K_PAGETABLE ? BIT(KPF_PGTABLE) : 0;
 }
 
+/* Whether a free block begins there that no head tells of. */
+static bool begins_block(struct vm *vm, u32 pfn)
+{
+	const struct zone *z = page_zone(vm, pfn);
+	u32 at = pfn & ~((1u << (VM_MAX_ORDER - 1)) - 1), order;
+
+	if (vm_virgin_until(z, pfn) > pfn)
+		return pfn == at;
+	while (at < pfn && (order = vm_freemap_next(vm, z, &at)) != NONE && at < pfn)
+		at += 1u << order;
+	return at == pfn && vm_freemap_next(vm, z, &at) != NONE && at == pfn;
+}
+
 static u64 flags_of(struct vm *vm, u32 pfn)
 {
 	const struct page *p = &vm->pages[pfn];
@@ -96,11 +109,7 @@ static u64 flags_of(struct vm *vm, u32 pfn)
 	case VM_T_OFFLINE:
 		return BIT(KPF_OFFLINE);
 	default:
-		/* A block that nobody ever took has no head that says so. */
-		return vm_virgin_until(page_zone(vm, pfn), pfn) > pfn &&
-				       !(pfn & ((1u << (VM_MAX_ORDER - 1)) - 1)) ?
-			       BIT(KPF_BUDDY) :
-			       0;
+		return begins_block(vm, pfn) ? BIT(KPF_BUDDY) : 0;
 	}
 }
 

@@ -115,6 +115,20 @@ int vm_pageblocks(struct vm *vm, uint32_t zid, uint32_t *out)
 	return 0;
 }
 
+/* Blocks of a zone that has a map instead of lists. */
+static void count_mapped(struct vm *vm, const struct zone *z, u32 *out)
+{
+	u32 pfn = z->start, order, nr;
+
+	for (nr = 0; nr < VM_FREE_MOST; nr++) {
+		order = vm_freemap_next(vm, z, &pfn);
+		if (order == NONE)
+			break;
+		out[type_of(vm, pfn) * VM_MAX_ORDER + order]++;
+		pfn += 1u << order;
+	}
+}
+
 static void count_list(struct vm *vm, const struct free_area *area, u32 order, u32 *out)
 {
 	u32 pfn, nr = 0;
@@ -146,6 +160,7 @@ int vm_free_by_type(struct vm *vm, uint32_t zid, uint32_t *out)
 		count_list(vm, &z->area[order], order, out);
 		count_list(vm, &z->iso[order], order, out);
 	}
+	count_mapped(vm, z, out);
 	out[VM_PB_MOVABLE * VM_MAX_ORDER + VM_MAX_ORDER - 1] += z->virgin;
 	return 0;
 }

@@ -298,6 +298,11 @@ static u64 hash_areas(struct vm *vm, u64 h, const struct zone *z)
 	for (order = 0; order < VM_MAX_ORDER; order++)
 		for (pfn = z->iso[order].head; pfn != NONE; pfn = vm->pages[pfn].pos)
 			h = fold(h, (u64)(order + VM_MAX_ORDER) << 32 | pfn);
+	pfn = z->start;
+	while ((order = vm_freemap_next(vm, z, &pfn)) != NONE) {
+		h = fold(h, (u64)order << 32 | pfn);
+		pfn += 1u << order;
+	}
 	for (i = 0; i < z->nr_untouched; i++)
 		h = fold(h, (u64)z->untouched[i].pfn << 32 | z->untouched[i].nr);
 	return h;

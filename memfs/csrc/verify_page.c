@@ -64,6 +64,25 @@ static void check_block(struct vm *vm, struct report *r, const struct zone *z, u
 	}
 }
 
+/* A free page that has a bit: a block begins there, or it is inside one. */
+static void check_mapped(struct vm *vm, struct report *r, const struct zone *z, u32 pfn)
+{
+	struct tally *t = &r->s->tally;
+	u32 at = pfn, order;
+
+	if (!z->mapped || page_type(&vm->pages[pfn]) != VM_T_FREE ||
+	    page_isolated(vm, pfn) || !vm_manages(vm, z, pfn)) {
+		vm_violation(r, "page %u: in the map of free pages", pfn);
+		return;
+	}
+	if (pfn < t->free_until)
+		return;
+	order = vm_freemap_next(vm, z, &at);
+	t->free_until = pfn + (1u << order);
+	t->blocks[order]++;
+	t->item[NR_FREE] += 1u << order;
+}
+
 /* ---- kernel pages ---- */
 
 static bool owner_ok(struct vm *vm, u32 pfn, u32 kind, u32 owner)
@@ -316,6 +335,8 @@ static void check_page(struct vm *vm, struct report *r, const struct zone *z, u3
 	const struct page *p = &vm->pages[pfn];
 	u32 type = page_type(p);
 
+	if (bit_test(vm->free_map, pfn))
+		check_mapped(vm, r, z, pfn);
 	if (pfn < r->s->tally.free_until && type != VM_T_FREE && type != VM_T_BUDDY)
 		vm_violation(r, "page %u: type %u inside a free block", pfn, type);
 	switch (type) {

@@ -162,6 +162,13 @@ bool vm_verify_buddy(struct vm *vm, struct report *r)
 
 	if (zid >= vm->nr_zones)
 		return false;
+	if (z->populated && z->mapped && !iso) {
+		if (z->open || area->head != NONE)
+			vm_violation(r, "zone %u order %u: a map and a list", zid,
+				     order);
+		r->v->cursor++;
+		return true;
+	}
 	if (!w->running)
 		*w = (struct walk){ .running = 1,
 				    .prev = NONE,

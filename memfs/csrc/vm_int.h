@@ -53,6 +53,12 @@ u32 vm_area_nr(const struct zone *z, u32 order);
 void vm_buddy_take(struct vm *vm, struct zone *z,
 		   u32 pfn); /* this page out of the free block that it is in */
 
+/* freemap.c */
+void vm_freemap_begin(struct vm *vm, struct zone *z);
+void vm_freemap_end(struct vm *vm, struct zone *z);
+void vm_freemap_free(struct vm *vm, struct zone *z, u32 pfn, u32 order);
+u32 vm_freemap_next(struct vm *vm, const struct zone *z, u32 *pfn);
+
 /* pcp.c */
 u32 vm_alloc_page(struct vm *vm, u32 cls, u32 order,
 		  u32 flags); /* type 0 pages; VM_NO_PFN: vm->need is set */

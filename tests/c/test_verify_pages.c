@@ -67,6 +67,8 @@ BREAK(inside_flags, POKE(page(free_block() + 1)->flags, PG_DIRTY))
 BREAK(inside_used, POKE(page(free_block() + 1)->flags, VM_T_USER | PG_LRU))
 BREAK(inside_field, POKE(page(free_block() + 1)->index, 7))
 BREAK(free_stamp, POKE(vm->stamps[free_block() + 1], 1234))
+BREAK(free_map, POKE(vm->free_map[free_block() >> 6], 1ull << (free_block() & 63)))
+BREAK(zone_map, POKE(zone()->mapped, 1))
 
 static void d_free_byte(void)
 {
@@ -212,6 +214,8 @@ static const struct damage damages[] = {
 	D(inside_used, "inside a free block"),
 	D(inside_field, "fields 0 0 7"),
 	D(free_stamp, "its stamp is 0x4d2"),
+	D(free_map, "in the map of free pages"),
+	D(zone_map, "a map and a list"),
 	D(free_byte, "free, but byte 77 is 0x1"),
 	D(buddies, "is free too"),
 	D(pcp_counter, "per-CPU pages of zone 5"),

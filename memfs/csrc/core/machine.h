@@ -35,6 +35,7 @@ struct vm {
 	u8 *pageblock; /* per 512 pages: 0 movable, else what it is, plus 1 */
 	struct vm_knobs knobs;
 	u32 *local_misses; /* by node, while they are counted */
+	u64 *free_map;	   /* a bit a page: of zones that are mapped, freemap.h */
 	u64 *isolated;	   /* a bit a section: nothing is allocated from it */
 	u32 nr_isolated;
 	struct zone *zones;
