@@ -17,6 +17,7 @@
 #include <errno.h>
 
 #include "migrate.h"
+#include "stream.h"
 
 _Static_assert(ARRAY_SIZE(((struct vm_compact *)0)->reason) >= NR_REASONS,
 	       "a count for each reason");
@@ -170,6 +171,7 @@ int vm_compact(struct vm *vm, struct vm_compact *c, uint32_t budget)
 		budget--;
 		look(vm, z, c, &budget);
 	}
+	stream_end();
 	vm->event[EV_COMPACT_MIGRATE_SCANNED] += c->migrate_scanned - scanned[0];
 	vm->event[EV_COMPACT_FREE_SCANNED] += c->free_scanned - scanned[1];
 	return budget ? VM_DONE : VM_MORE;

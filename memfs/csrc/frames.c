@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "stream.h"
 #include "vm_int.h"
 
 #define TRIM_IDLE 16384u /* frames of freed pages that may stay resident */
@@ -130,12 +131,12 @@ static void release(struct vm *vm, u32 first, u32 nr);
 /*
  * The bytes of a page that moves. Those of a clean one may have been dropped, to be
  * read again: then the frame that it gets must not look as if it had any. Return:
- * whether there were any to copy.
+ * whether there were any to copy; stream_end() is to follow.
  */
 bool vm_frame_move(struct vm *vm, u32 from, u32 to)
 {
 	if (bit_test(vm->resident, from)) {
-		memcpy(vm_frame_new(vm, to), frame_at(vm, from), PAGE_SIZE);
+		stream_page(vm_frame_new(vm, to), frame_at(vm, from));
 		return true;
 	}
 	if (bit_test(vm->resident, to))

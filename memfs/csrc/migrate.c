@@ -244,6 +244,7 @@ int vm_migrate(struct vm *vm, struct vm_migrate *mig, uint32_t budget)
 		budget -= min_t(u32, n, budget);
 	}
 	tally_end(&r, &tally);
+	stream_end();
 	return done ? VM_DONE : nomem ? VM_NOMEM : VM_MORE;
 }
 
@@ -307,6 +308,7 @@ int vm_migrate_retry(struct vm *vm, struct vm_migrate *mig)
 		mig->hold_why[kept++] = (u8)(out == NO_TARGET ? WHY_NO_TARGET : why);
 	}
 	mig->nr_hold = kept;
+	stream_end();
 	return nomem ? VM_NOMEM : kept ? VM_WAIT : VM_DONE;
 }
 
@@ -378,10 +380,13 @@ int vm_migrate_block(struct vm *vm, struct vm_migrate *mig, uint32_t *pfn, uint3
 		if (page_type(&vm->pages[*pfn]) != VM_T_USER)
 			continue;
 		mig->attempted++;
-		if (take_page(&r, *pfn) == NO_TARGET)
+		if (take_page(&r, *pfn) == NO_TARGET) {
+			stream_end();
 			return VM_NOMEM;
+		}
 		budget -= min_t(u32, r.copied * COPY_COST, budget);
 		r.copied = 0;
 	}
+	stream_end();
 	return *pfn < end ? VM_MORE : VM_DONE;
 }

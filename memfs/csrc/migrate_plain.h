@@ -11,6 +11,7 @@
 
 #include "lru_walk.h"
 #include "migrate_run.h"
+#include "stream.h"
 
 /*
  * What a page counts for is in these flags: the pages of a call are counted by them,
@@ -167,6 +168,8 @@ static void move_all(struct run *r, struct tally *t, const struct group *g,
 		room = min_t(u32, nr - done, SEG_SIZE - hi);
 		for (i = 0; i < room; i++) {
 			look_ahead(vm, g, m->place[done + i]);
+			if (r->copied && done + i + 1 < nr)
+				stream_ahead(vm, m->old[done + i + 1]);
 			seg->slot[hi + i] = m->new[done + i];
 			move_plain(r, t, m->old[done + i], m->new[done + i],
 				   seg->first | (hi + i));
