@@ -34,7 +34,7 @@ struct tally {
 	struct zone *to;
 	u32 active;
 	u32 nr;
-	u16 class[CLASSES];
+	u32 class[CLASSES];
 };
 
 static void tally_end(struct run *r, struct tally *t)

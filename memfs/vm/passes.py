@@ -156,7 +156,7 @@ class Pass:
         """The lists' tails, until they are empty or too many have refused."""
         rc = _ffi.MORE_RC
         while rc != _ffi.DONE:
-            rc = self.call(lambda: self.walk.step(STEP))
+            rc = self.call(lambda: self.walk.step(self.m.sched.stride(STEP)))
             yield from self.m.faults.reach("migrate.quick")
             if rc == _ffi.NOMEM:
                 yield from self.stall()
