@@ -87,7 +87,8 @@ u32 vm_freemap_next(struct vm *vm, const struct zone *z, u32 *pfn)
 		u64 word = map[at >> WORD_ORDER] >> (at & 63);
 
 		if (!(word & 1)) {
-			at = word ? at + (u32)__builtin_ctzll(word) : (at | 63) + 1;
+			at = word ? at + (u32)__builtin_ctzll(word) :
+				    max_t(u32, vm_virgin_until(z, at), (at | 63) + 1);
 			continue;
 		}
 		while (order < TOP && !(at & 1u << order) &&
@@ -118,13 +119,16 @@ void vm_freemap_begin(struct vm *vm, struct zone *z)
 /* Somebody wants blocks: what is in the map goes onto lists, the highest at the head. */
 void vm_freemap_end(struct vm *vm, struct zone *z)
 {
-	u32 order, pfn = z->start;
+	u32 order, pfn = z->start, left = 0;
 
 	if (!z->mapped)
 		return;
-	for (order = 0; order < VM_MAX_ORDER; order++)
+	for (order = 0; order < VM_MAX_ORDER; order++) {
+		left += z->area[order].nr;
 		z->area[order].nr = 0;
-	while ((order = vm_freemap_next(vm, z, &pfn)) != NONE) {
+	}
+	for (; left; left--) {
+		order = vm_freemap_next(vm, z, &pfn);
 		fill_block(vm->free_map, pfn, order, false);
 		area_push(vm, &z->area[order], pfn, order);
 		pfn += 1u << order;

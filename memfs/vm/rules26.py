@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import product
 from typing import Any
 
 from memfs.vm.ruleviews import (
@@ -56,13 +57,9 @@ def node_major(cls: int, order: Sequence[int], zones: Sequence[ListZone]) -> lis
     """
     user = cls == CLASS_HOTREMOVABLE
     top = _TOP.get(cls, HIGHMEM)
-    return [
-        zone.zid
-        for node in order
-        for kind in range(top, -1, -1)
-        for zone in zones
-        if zone.nid == node and zone.type == kind and (user or not zone.removable)
-    ]
+    there = {(z.nid, z.type): z.zid for z in zones if user or not z.removable}
+    wanted = product(order, range(top, -1, -1))
+    return [there[place] for place in wanted if place in there]
 
 
 def type_major(cls: int, order: Sequence[int], zones: Sequence[ListZone]) -> list[int]:
@@ -74,14 +71,9 @@ def type_major(cls: int, order: Sequence[int], zones: Sequence[ListZone]) -> lis
     """
     passes = (True, False) if cls == CLASS_HOTREMOVABLE else (False,)
     top = _TOP.get(cls, HIGHMEM)
-    return [
-        zone.zid
-        for removable in passes
-        for kind in range(top, -1, -1)
-        for node in order
-        for zone in zones
-        if (zone.nid, zone.type, zone.removable) == (node, kind, removable)
-    ]
+    there = {(z.removable, z.type, z.nid): z.zid for z in zones}
+    wanted = product(passes, range(top, -1, -1), order)
+    return [there[place] for place in wanted if place in there]
 
 
 def watermarks_260(view: MarkView) -> Marks:

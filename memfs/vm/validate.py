@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from memfs.vm import _ffi, stats, zones
 from memfs.vm._ffi import Verify, ZoneItem
+from memfs.vm.marks import zone_marks
 from memfs.vm.sched import MORE, Op
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def check_marks(m: Machine) -> Iterator[str]:
         s = zone.stat()
         if not s.pages_min <= s.pages_low <= s.pages_high:
             yield f"marks of {zone.label} are {s.pages_min, s.pages_low, s.pages_high}"
-        wanted = zones.zone_marks(m, zone)
+        wanted = zone_marks(m, zone)
         if (s.pages_min, s.pages_low, s.pages_high) != wanted:
             yield f"marks of {zone.label} are not {wanted}"
         if s.open != zone.gate_open:

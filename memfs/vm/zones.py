@@ -1,10 +1,11 @@
-"""Nodes and zones: how a layout is cut, their marks, gates and zonelists.
+"""Nodes and zones: how a layout is cut, their gates and zonelists.
 
 Membership (plugged) and gate (open) are the two facts kept here; all else follows
-from them and the layout by the rules. Commands and their errors are hotplug.py's.
+from them and the layout by the rules: marks.py has what is a number. Commands and
+their errors are hotplug.py's.
 
-Source: mm/page_alloc.c free_area_init_core(), setup_per_zone_pages_min(),
-build_all_zonelists(), 2.6.0; the prototype of Takahashi, LKML 2004-07-14 [3/16].
+Source: mm/page_alloc.c free_area_init_core(), build_all_zonelists(), 2.6.0; the
+prototype of Takahashi, LKML 2004-07-14 [3/16].
 """
 
 from __future__ import annotations
@@ -14,18 +15,14 @@ from typing import TYPE_CHECKING
 from memfs.vm import _ffi
 from memfs.vm.carving import Extent, carve
 from memfs.vm.layoutspec import NodeSpec
-from memfs.vm.rules61 import protection as protection_of
+from memfs.vm.marks import protect, sums, zone_marks, zone_pcp
 from memfs.vm.ruleviews import (
     CLASS_DMA,
     CLASS_HIGHMEM,
     CLASS_HOTREMOVABLE,
     CLASS_NORMAL,
     ListZone,
-    MarkView,
-    MinFreeView,
     NodeView,
-    PcpMarks,
-    PcpView,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +30,6 @@ if TYPE_CHECKING:
     from memfs.vm.sched import Job
 
 DEF_PRIORITY = 12
-PCP_MOST = 65535 - 1024  # places of the core's largest ring, less a batch
 
 
 class Zone:
@@ -230,68 +226,6 @@ def grow(m: Machine, zone: Zone, first: int, nr: int) -> None:
     m.core.zone_span(zone.zid, zone.spanned)
 
 
-def min_free_kbytes(m: Machine) -> int:
-    """min_free_kbytes of the whole machine, kB: what was set, or the rule's."""
-    if m.tunables.min_free_kbytes is not None:
-        return m.tunables.min_free_kbytes
-    low = [zone for zone in m.zones.values() if zone.type <= m.rules.kernel_type]
-    return m.rules.min_free_kbytes(
-        MinFreeView(
-            kernel_zones=len(low),
-            lowmem=sum(zone.managed for zone in low),
-            total=sum(zone.managed for zone in m.zones.values()),
-            thp=m.tunables.thp,
-        )
-    )
-
-
-def zone_marks(m: Machine, zone: Zone) -> tuple[int, int, int]:
-    """Watermarks of a zone by the rule; a closed gate asks for every page."""
-    zones, high_type = m.zones.values(), m.rules.high_type
-    marks = m.rules.watermarks(
-        MarkView(
-            min_total=min_free_kbytes(m) >> 2,
-            present=zone.present,
-            managed=zone.managed,
-            lowmem=sum(z.present for z in zones if z.type != high_type),
-            total=sum(z.managed for z in zones),
-            high=zone.type == high_type,
-            scale_factor=m.tunables.watermark_scale_factor,
-        )
-    )
-    low, mid, high = (mark + zone.boost for mark in marks)
-    return low, mid, max(high if zone.gate_open else zone.present, mid)
-
-
-def zone_pcp(m: Machine, zone: Zone) -> PcpMarks:
-    """Sizes of a zone's per-CPU lists by the rule; a closed gate has none."""
-    cpus = m.nodes[zone.nid].cpus
-    pcp = m.rules.pcp(
-        PcpView(
-            present=zone.present,
-            managed=zone.managed,
-            low=zone_marks(m, zone)[1],
-            cpus=len(cpus) or m.layout.cpus,
-            fraction=m.tunables.percpu_pagelist_high_fraction,
-        )
-    )
-    if not zone.gate_open:
-        return PcpMarks(0, 0, 0, 0, pcp.batch)
-    return pcp._replace(hot_high=min(pcp.hot_high, PCP_MOST))
-
-
-def protect(m: Machine) -> None:
-    """Recompute what each zone keeps from requests of higher types."""
-    nr = len(m.rules.shown_zones)
-    for node in m.nodes.values():
-        managed = [0] * nr
-        for zone in node.zones:
-            managed[zone.type] = zone.managed
-        rows = protection_of(managed, m.tunables.lowmem_reserve_ratio)
-        for zone in node.zones:
-            zone.protection = tuple(rows[zone.type])
-
-
 def bars_kernel(m: Machine, zone: Zone) -> bool:
     """Whether kernel data must not lie in a zone."""
     if m.rules.kernel_anywhere:
@@ -349,9 +283,11 @@ def rebuild(m: Machine) -> None:
     Iwamoto said in 2005 that it has to be done.
     """
     protect(m)
+    of = sums(m)
     for zone in m.zones.values():
-        m.core.zone_marks(zone.zid, zone_marks(m, zone))
-        m.core.zone_pcp(zone.zid, zone_pcp(m, zone))
+        marks = zone_marks(m, zone, of)
+        m.core.zone_marks(zone.zid, marks)
+        m.core.zone_pcp(zone.zid, zone_pcp(m, zone, marks[1]))
     m.zonelists.clear()
     for (nid, cls), zids in wanted_zonelists(m).items():
         m.zonelists[nid, cls] = tuple(zids)

@@ -265,7 +265,7 @@ def test_dropping_caches(tmp_path):
 def test_huge_pages_want_more_free_memory():
     """min_free_kbytes of 6.1: by the zones where they are on, else by a square root."""
     with Machine(Layout.builtin("modern")) as m:
-        from memfs.vm.zones import min_free_kbytes
+        from memfs.vm.marks import min_free_kbytes
 
         assert min_free_kbytes(m) == 90112
         m.tune("thp", False)

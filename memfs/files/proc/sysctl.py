@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from memfs.files.row import Row, StoreRow
 from memfs.files.sysfs import hugepages
 from memfs.tree import TreeError
+from memfs.vm.marks import min_free_kbytes
 from memfs.vm.tunables import NAMES
-from memfs.vm.zones import min_free_kbytes
 
 if TYPE_CHECKING:
     from memfs.mount import Mount
