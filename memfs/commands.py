@@ -71,6 +71,7 @@ class Row(NamedTuple):
         what, result: for the help and the README.
         to: a target node may be named.
         modes: words that may stand at the end.
+        names: it changes which names there are, or what many of them say, at once.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Row(NamedTuple):
     result: str
     to: bool = False
     modes: tuple[str, ...] = ()
+    names: bool = False
 
 
 def _inuse(machine: Machine, command: Command) -> Operation:
@@ -115,6 +117,7 @@ TABLE = (
         None,
         "the memory of slot N comes, its gate closed; its kswapd starts",
         "EEXIST plugged, ENODEV no such slot, ENOMEM no room for its tables",
+        names=True,
     ),
     Row(
         "enable",
@@ -123,6 +126,7 @@ TABLE = (
         lambda m, c: m.enable_zone(c.number),
         "opens the gate: pages are allocated there again",
         "ENODEV; done before is done",
+        names=True,
     ),
     Row(
         "disable",
@@ -131,6 +135,7 @@ TABLE = (
         lambda m, c: m.disable_zone(c.number),
         "closes the gate: no page is allocated there any more",
         "ENODEV, EPERM not hot-removable; done before is done",
+        names=True,
     ),
     Row(
         "purge",
@@ -159,6 +164,7 @@ TABLE = (
         None,
         "the memory of node N goes, when every page of it is free",
         "EBUSY a gate is open or pages are in use, ENODEV",
+        names=True,
     ),
     Row(
         "active",

@@ -24,7 +24,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -33,7 +34,7 @@ import trio
 
 from memfs import mountpoints
 from memfs.mountpoints import MountError
-from memfs.tree import Dir
+from memfs.tree import FOREVER, Dir
 
 if TYPE_CHECKING:
     from memfs.background import Pump
@@ -91,6 +92,9 @@ class Mount(Protocol):
     pump: Pump
     private_files: Path | None
     revoker: Revoker | None
+    name_timeout: float
+    forget_names: Callable[[Sequence[tuple[Dir, bytes]]], Awaitable[None]] | None
+    change_names: Callable[[int, Callable[[], bool]], AbstractAsyncContextManager[None]]
     shim_missing: tuple[str, ...]
     watcher: Callable[[int, Callable[[], None]], Callable[[], None]] | None
 
@@ -259,6 +263,9 @@ class _Daemon:
             made = self._made()
             mountpoints.note_owner(self.point, made.private_files)
             session = self._open(made)
+            # From here on the kernel can be told of names that have gone.
+            made.name_timeout, made.forget_names = FOREVER, session.forget_names
+            made.change_names = session.listings.change
             try:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(made.pump.serve)

@@ -15,8 +15,9 @@ EIO, for what reaches pyfuse3 ends the mount.
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, ParamSpec, TypeVar, cast
 
 import trio
@@ -25,6 +26,7 @@ from memfs import shim
 from memfs.callers import POLL_S, errno_of, resume
 from memfs.handlers import Handlers
 from memfs.inodes import Inode, number
+from memfs.listings import Listings
 from memfs.tree import FOREVER, PAGE_SIZE, Attr, Dir, StatFs, Volume
 from memfs.turns import Gate, Turns
 from memfs.vm.revoke import Revocation
@@ -101,32 +103,46 @@ class PyfuseWire:
         self._absent.entry_timeout = FOREVER
 
     def node_entry(self, inode: Inode) -> Entry:
-        """The attributes of a generated node, filled in only when they changed."""
-        attr = inode.node.attr()
+        """The attributes of a generated node.
+
+        Those that the kernel asks for again and again have an object of their own,
+        filled in only when they changed.
+        """
+        node = inode.node
+        attr = node.attr()
+        if node.attr_timeout:
+            timeout = 0.0 if inode.private else node.entry_timeout
+            return self._show(inode.ino, attr, timeout, node.attr_timeout)
         entry = inode.entry
         if attr is inode.attr:
             return cast(Entry, entry)
         if not isinstance(entry, Entry):
             inode.entry = entry = Entry()
             entry.st_ino = inode.ino
-            entry.entry_timeout = 0 if inode.private else inode.node.entry_timeout
-            entry.attr_timeout = inode.node.attr_timeout
+            entry.entry_timeout = 0 if inode.private else node.entry_timeout
+            entry.attr_timeout = 0
         for field, value in zip(_FIELDS, attr, strict=True):
             setattr(entry, field, value)
         inode.attr = attr
         return entry
 
     def volume_entry(self, volume: Volume, ino: int, attr: Attr) -> Entry:
-        """The attributes of a volume's inode. Setting a field is what costs."""
+        """The attributes of a volume's inode."""
+        return self._show(ino, attr, volume.entry_timeout, volume.attr_timeout)
+
+    def _show(
+        self, ino: int, attr: Attr, entry_timeout: float, attr_timeout: float
+    ) -> Entry:
+        """The object that is used over and over. Setting a field is what costs."""
         entry = self._shown
-        if attr != self._shown_attr:
+        if attr is not self._shown_attr and attr != self._shown_attr:
             for field, new, old in zip(_FIELDS, attr, self._shown_attr, strict=True):
                 if new != old:
                     setattr(entry, field, new)
-            self._shown_attr = attr
+        self._shown_attr = attr
         entry.st_ino = ino
-        entry.entry_timeout = volume.entry_timeout
-        entry.attr_timeout = volume.attr_timeout
+        entry.entry_timeout = entry_timeout
+        entry.attr_timeout = attr_timeout
         return entry
 
     def absent(self) -> Entry:
@@ -169,6 +185,13 @@ _HANDLED = sorted(
 )
 
 
+def _forget(names: Sequence[tuple[int, bytes]]) -> None:
+    for parent, name in names:
+        # A name, or a directory, that the kernel has forgotten by itself.
+        with contextlib.suppress(FileNotFoundError):
+            pyfuse3.invalidate_entry(pyfuse3.InodeT(parent), pyfuse3.FileNameT(name))
+
+
 class Session:
     """One mounted tree; one a process, for pyfuse3 keeps its session in globals.
 
@@ -187,6 +210,7 @@ class Session:
     def __init__(self, root: Dir, mountpoint: str, options: Iterable[str]) -> None:
         make_gate = functools.partial(Gate, trio)
         self.handlers = Handlers(root, PyfuseWire(), SHIM, make_gate)
+        self.listings = self.handlers.listings = Listings(trio)
         self.initialised = trio.Event()
         self._nursery: trio.Nursery | None = None
         operations = Operations(self.handlers)
@@ -265,6 +289,15 @@ class Session:
                 pyfuse3.invalidate_inode(pyfuse3.InodeT(ino))
             except FileNotFoundError:
                 continue
+
+    async def forget_names(self, names: Sequence[tuple[Dir, bytes]]) -> None:
+        """Have the kernel look names up again; whoever walks a path from now on asks.
+
+        In a thread: the kernel may first wait for an answer from this one.
+        """
+        known = [(node.ino, name) for node, name in names if node.ino]
+        if known:
+            await trio.to_thread.run_sync(_forget, known)
 
     async def _watch_events(self) -> None:
         while True:

@@ -15,7 +15,8 @@ from __future__ import annotations
 import errno
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -35,12 +36,23 @@ from memfs.vm.errors import VmError, errno_name
 from memfs.vm.klog import KERN_ERR
 
 if TYPE_CHECKING:
+    from memfs.files.build import FamilyDir
     from memfs.vm.sched import Job, Op
     from memfs.vm.stats import NodeFigures
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+# Takes names out of the kernel's memory: each with the directory that it was in.
+ForgetNames = Callable[[Sequence[tuple[Dir, bytes]]], Awaitable[None]]
+ChangeNames = Callable[[int, Callable[[], bool]], AbstractAsyncContextManager[None]]
+
+
+def nobody_looks(
+    pid: int, given_up: Callable[[], bool]
+) -> AbstractAsyncContextManager[None]:
+    """For a mount without a daemon."""
+    return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -121,6 +133,9 @@ class Mount:
         shim_missing: what fuse_shim.c could not hook, for status; the daemon's.
         watcher: calls back when a real process ends; the daemon's.
         private_files: the directory behind files/, if it ends with the mount.
+        forget_names: has the kernel forget names; the daemon's.
+        change_names: what is done inside is seen whole or not at all by whoever
+            lists names, mostly; given the thread that wants it; the daemon's.
         revoker: takes pages back that real processes map; run by the daemon.
     """
 
@@ -145,10 +160,23 @@ class Mount:
         self.private_files: Path | None = None
         self._unseen = FIRST_UNSEEN_PID
         self._closed = False
+        # Parts of files that are made again only when they have changed: what they
+        # were made of, and they, by whoever made them.
+        self.kept: dict[object, tuple[Any, str]] = {}
         # Settings that have no effect.
         self.idle_knobs: dict[str, int] = {}
         # When the machine booted, s since the epoch of the host's clock.
         self.boot_s = (now_ns() - machine.now) // 10**9
+        # When the names were made that are always there, ns of the host's clock.
+        self.born_ns = now_ns()
+        # For how long the kernel may keep names that come and go, s; more than 0 only
+        # where it can be told that they have gone.
+        self.name_timeout = 0.0
+        self.forget_names: ForgetNames | None = None
+        self.change_names: ChangeNames = nobody_looks
+        # Directories with such names.
+        self.families: list[FamilyDir] = []
+        self._unplugs_seen = 0
         self.root: Dir = build_tree(self)
 
     def node(self, nid: int) -> NodeFigures:
@@ -171,7 +199,18 @@ class Mount:
             VmError: the operation's own.
             TreeError: EINTR: *interrupt* or control/cancel stopped it.
         """
-        return await self.pump.run_job(op, name, interrupt)
+        try:
+            return await self.pump.run_job(op, name, interrupt)
+        finally:
+            if self.machine.blocks.unplugs != self._unplugs_seen:
+                await self._tell_gone()
+
+    async def _tell_gone(self) -> None:
+        """Have the kernel forget names that have gone; whoever asks finds none."""
+        self._unplugs_seen = self.machine.blocks.unplugs
+        if self.forget_names is not None:
+            gone = [(at, name) for at in self.families for name in at.gone_names()]
+            await self.forget_names(gone)
 
     def spawn(self, op: Op[None], name: str) -> None:
         """Start *op*, for which nobody waits; it must not raise."""

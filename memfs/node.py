@@ -165,20 +165,17 @@ class Dir(Node):
         return sorted(self._children.items(), key=lambda item: item[0])
 
     def attr(self) -> Attr:
-        nlink = 1
-        if not self.dynamic:
-            children = self._children.values()
-            nlink = 2 + sum(isinstance(c, Dir | VolumeDir) for c in children)
-        born = self.born_ns
-        return Attr(
-            stat.S_IFDIR | self.mode,
-            nlink=nlink,
-            uid=OWNER[0],
-            gid=OWNER[1],
-            atime_ns=born,
-            mtime_ns=born,
-            ctime_ns=born,
-        )
+        if self._attr is None:
+            nlink = 1
+            if not self.dynamic:
+                nlink = 2 + self._nr_directories()
+            mode, born = stat.S_IFDIR | self.mode, self.born_ns
+            self._attr = Attr(mode, 0, nlink, *OWNER, born, born, born)
+        return self._attr
+
+    def _nr_directories(self) -> int:
+        children = self._children.values()
+        return sum(isinstance(child, Dir | VolumeDir) for child in children)
 
 
 class Link(Node):
@@ -189,14 +186,17 @@ class Link(Node):
     def __init__(self, target: bytes | Callable[[], bytes]) -> None:
         self._target = target
         self.born_ns = now_ns()
+        self._attr: Attr | None = None
 
     def readlink(self) -> bytes:
         return self._target if isinstance(self._target, bytes) else self._target()
 
     def attr(self) -> Attr:
-        born = self.born_ns
         size = len(self.readlink())
-        return Attr(stat.S_IFLNK | 0o777, size, 1, *OWNER, born, born, born)
+        if self._attr is None or self._attr.size != size:
+            mode, born = stat.S_IFLNK | 0o777, self.born_ns
+            self._attr = Attr(mode, size, 1, *OWNER, born, born, born)
+        return self._attr
 
 
 class VolumeDir(Node):

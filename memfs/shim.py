@@ -39,6 +39,7 @@ HOOKS = (
     "statfs",
     "background",
     "lane",
+    "text",
 )
 
 # What the mount does without each: one row a hook, shown in status.
@@ -52,9 +53,13 @@ LESSER_FORM = {
     "statfs": "statfs shows the first volume everywhere",
     "background": "at most 12 background requests are in flight",
     "lane": "reads and writes of resident pages are answered in Python, too",
+    "text": "reads and closes of generated files are answered in Python, too",
 }
 
 PAGE_SIZE = 4096
+
+# Closes of text files that are told of at once.
+CLOSED_MOST = 256
 
 # Of the kernel's background requests (16 bits on the wire).
 MAX_BACKGROUND = 8192
@@ -95,6 +100,11 @@ class Shim:
         # A handle is closed: its record is not looked at any more.
         self.unbind: Callable[[int], None] = lambda fh: None
         self.lane_served: Callable[[], int] = lambda: 0
+        # Let an open text file take the short way, or not any more; how many closes
+        # have to be asked for.
+        self.text_bind: Callable[[int, bytes, int], int] = lambda fh, text, size: 0
+        self.text_unbind: Callable[[int], None] = lambda fh: None
+        self._closed = (ctypes.c_uint64 * CLOSED_MOST)()
         if lib is not None:
             self.arm = _function(lib, "memfs_shim_arm", ctypes.c_int)
             self.disarm = _function(lib, "memfs_shim_disarm", None, ctypes.c_int)
@@ -108,6 +118,10 @@ class Shim:
             self._bind = _function(lib, bind, ctypes.c_int, *args)
             self.unbind = _function(lib, "memfs_shim_lane_unbind", None, args[0])
             self.lane_served = _function(lib, "memfs_shim_lane_served", ctypes.c_uint64)
+            text = "memfs_shim_text_"
+            bind_args = ctypes.c_uint64, ctypes.c_char_p, ctypes.c_uint64
+            self.text_bind = _function(lib, text + "bind", ctypes.c_int, *bind_args)
+            self.text_unbind = _function(lib, text + "unbind", None, ctypes.c_uint64)
             self.readable = _function(
                 lib, "memfs_shim_readable", ctypes.c_int, ctypes.c_int64
             )
@@ -149,6 +163,15 @@ class Shim:
     def bind(self, fh: int, lane: Any) -> None:
         """Let a handle take the short way; the caller keeps the record until unbind."""
         self._bind(fh, ctypes.byref(lane))
+
+    def text_closed(self) -> list[int]:
+        """Handles of text files that have been closed by the shim."""
+        if self._lib is None:
+            return []
+        args = ctypes.POINTER(ctypes.c_uint64), ctypes.c_uint
+        name = "memfs_shim_text_closed"
+        closed = _function(self._lib, name, ctypes.c_uint, *args)
+        return self._closed[: closed(self._closed, CLOSED_MOST)]
 
     def interrupted(self) -> Iterator[int]:
         """Slots whose callers got a signal since the last call."""

@@ -13,8 +13,8 @@ from memfs.manners import TOP, Manners
 from memfs.node import OWNER, Handle, Node, PollHandle, now_ns
 from memfs.request import Attr, Caller, Interrupt, TreeError
 
-# Equal to no version, not even to itself in another file.
-_NEVER = object()
+# The version of a rendering that there is not yet; no version is equal to it.
+NEVER_SEEN: object = object()
 
 
 class TextHandle(PollHandle):
@@ -31,6 +31,11 @@ class TextHandle(PollHandle):
         self._data = data
         self._again = False
         self._seen = file.poll_key()
+
+    def lend(self) -> tuple[bytes, int]:
+        """The rendering and its length, for whoever serves the first reads of it."""
+        self._again = True
+        return self._data, len(self._data)
 
     def changed(self) -> bool:
         """What poll(2) looks at is not what it was when this was read last."""
@@ -82,12 +87,12 @@ class TextFile(Node):
         self._version = version
         self._size = size
         self._kept = b""
-        self._kept_version: object = _NEVER
+        self._kept_version: object = NEVER_SEEN
         self._attr = self._attr_of(size or 0)
 
     def text(self) -> bytes:
         """The content now. Its time of change is when a difference was first seen."""
-        version: object = _NEVER
+        version: object = NEVER_SEEN
         if self._version is not None:
             version = self._version()
             if version == self._kept_version:
@@ -95,7 +100,8 @@ class TextFile(Node):
         data = self._render()
         if data != self._kept:
             self._kept = data
-            self._attr = self._attr_of(len(data) if self._size is None else self._size)
+            if self._size is None:
+                self._attr = self._attr_of(len(data))
         self._kept_version = version
         return self._kept
 
@@ -115,7 +121,7 @@ class TextFile(Node):
 
     def _check(self, flags: int) -> None:
         """Root passes the permission bits, as ever; what has no method refuses."""
-        if _writes(flags) and not self.mode & 0o222 and self.manners.open_write:
+        if writes(flags) and not self.mode & 0o222 and self.manners.open_write:
             raise TreeError(self.manners.open_write)
         if not _write_only(flags) and not self.mode & 0o444 and self.manners.open_read:
             raise TreeError(self.manners.open_read)
@@ -177,12 +183,13 @@ class ControlFile(TextFile):
     def open(self, flags: int, caller: Caller) -> Handle:
         self._check(flags)
         data = b"" if _write_only(flags) else self.text()
-        if not _writes(flags):
+        if not writes(flags):
             return TextHandle(self, data)
         return ControlHandle(self, data, self._store, caller)
 
 
-def _writes(flags: int) -> bool:
+def writes(flags: int) -> bool:
+    """Whether a file is opened for writing."""
     return flags & os.O_ACCMODE != os.O_RDONLY
 
 

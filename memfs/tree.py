@@ -17,6 +17,7 @@ from __future__ import annotations
 from memfs.manners import PROC, SYSFS, TOP, Manners
 from memfs.node import (
     FOREVER,
+    OWNER,
     Dir,
     Handle,
     Link,
@@ -35,11 +36,21 @@ from memfs.request import (
     StatFs,
     TreeError,
 )
-from memfs.textfile import ControlFile, ControlHandle, Store, TextFile, TextHandle
+from memfs.textfile import (
+    NEVER_SEEN,
+    ControlFile,
+    ControlHandle,
+    Store,
+    TextFile,
+    TextHandle,
+    writes,
+)
 from memfs.volume import Buffer, Volume, VolumeEntry
 
 __all__ = [
     "FOREVER",
+    "NEVER_SEEN",
+    "OWNER",
     "PAGE_SIZE",
     "PROC",
     "REQUEST",
@@ -67,4 +78,5 @@ __all__ = [
     "VolumeDir",
     "VolumeEntry",
     "now_ns",
+    "writes",
 ]

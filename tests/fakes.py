@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from memfs.mount import Mount, Settings
 from memfs.tree import Caller, Interrupt, TreeError
 from memfs.vm import stats
-from memfs.vm._ffi import DevStat, HostStat, SwapStat, ZoneItem, ZoneStat
+from memfs.vm._ffi import NUMA_NAMES, DevStat, HostStat, SwapStat, ZoneItem, ZoneStat
 from memfs.vm.errors import Cancelled, VmError
 from memfs.vm.keepers import Keeper
 from memfs.vm.klog import KernelLog
@@ -44,8 +44,9 @@ def zone_stat(zid, nid, kind, free, active, present, marks, is_open=True, **item
         item[ZoneItem[f"NR_{name.upper()}"]] = value
     blocks = (free, *[0] * 10)
     numbers = (kind * 4096, present, present, present, *marks)
+    numa = (zid,) * len(NUMA_NAMES)
     return ZoneStat(
-        zid, nid, kind, *numbers, is_open, False, True, 0, tuple(item), (zid,) * 7,
+        zid, nid, kind, *numbers, is_open, False, True, 0, tuple(item), numa,
         blocks, 2, 6, 0, 2, 1,
     )  # fmt: skip
 
@@ -126,6 +127,7 @@ class FakeMachine:
         self.swap_disk = SimpleNamespace(**conf, readahead=131072)
         self.ways = Ways()
         self.hugetlb = SimpleNamespace(there=False)
+        self.blocks = SimpleNamespace(unplugs=0)
         self.faults = FakeFaults()
         self.core = SimpleNamespace(lane_ops=lambda: 12)
         self.last_ops = deque(maxlen=16)

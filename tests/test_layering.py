@@ -43,6 +43,7 @@ RANKS = (
         "memfs.mount",
         "memfs.background",
         "memfs.callers",
+        "memfs.listings",
         "memfs.revoker",
         "memfs.turns",
     ),

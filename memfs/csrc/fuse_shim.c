@@ -16,6 +16,7 @@
  *	CACHED		whether a READ fills, or a WRITE empties, the kernel's page cache
  *	KILLS		whether a WRITE's caller may not keep set-ID bits
  *	LANE		reads and writes of resident pages are answered here: fuse_lane.c
+ *	TEXT		reads and closes of renderings, too: fuse_text.c
  *
  * Context: one thread, the one that runs the session; memfs_shim_inval*() alone may
  * be called from others. Nothing here allocates or waits.
@@ -40,6 +41,7 @@
 #include "fuse_interrupt.h"
 #include "fuse_lane.h"
 #include "fuse_shim.h"
+#include "fuse_text.h"
 
 /* Requests of the short way are served for so long, then others have their turn. */
 #define LANE_TURN_NS 100000
@@ -297,7 +299,7 @@ SHIM_EXPORT struct fuse_session *fuse_session_new(struct fuse_args *args,
 	shim.session = orig(args, &patched, sizeof(patched), userdata);
 	if (!shim.session)
 		return NULL;
-	shim.hooks |= HOOK_STATFS | HOOK_INVAL | HOOK_NOFLUSH;
+	shim.hooks |= HOOK_STATFS | HOOK_INVAL | HOOK_NOFLUSH | HOOK_TEXT;
 	shim.hooks |= shim.event_fd >= 0 ? HOOK_INTERRUPT : 0u;
 	shim.hooks |= shim.on_fallocate ? HOOK_FALLOCATE : 0u;
 	shim.hooks |= shim.on_lseek ? HOOK_LSEEK : 0u;
@@ -316,23 +318,35 @@ static int kills_set_id(const struct fuse_buf *buf)
 	       in->write_flags & FUSE_WRITE_KILL_SUIDGID;
 }
 
+static int served_here(int fd, const void *request, size_t bytes)
+{
+	return lane_serve(fd, request, bytes) || text_serve(fd, request, bytes);
+}
+
 /* The next request that is not for the short way, or why there is none. */
 static int receive(struct fuse_session *se, struct fuse_buf *buf,
 		   int (*orig)(struct fuse_session *, struct fuse_buf *))
 {
-	int64_t end = 0;
+	int64_t end = 0, spin = 0, now;
 
 	for (;;) {
 		int got = orig(se, buf);
 
+		/* The next of a sequence is just being made. */
+		if (got == -EAGAIN && now_ns() < spin) {
+			sched_yield();
+			continue;
+		}
 		if (got <= 0 || buf->flags & FUSE_BUF_IS_FD ||
-		    !lane_serve(fuse_session_fd(se), buf->mem, (size_t)got))
+		    !served_here(fuse_session_fd(se), buf->mem, (size_t)got))
 			return got;
 		shim.nr_served++;
+		now = now_ns();
 		if (!end)
-			end = now_ns() + LANE_TURN_NS;
-		if (now_ns() >= end || !memfs_shim_readable(LANE_SPIN_NS))
+			end = now + LANE_TURN_NS;
+		if (now >= end)
 			return -EINTR;
+		spin = now + LANE_SPIN_NS;
 	}
 }
 

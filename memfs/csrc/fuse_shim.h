@@ -21,6 +21,7 @@ enum {
 	HOOK_STATFS = 1 << 6,
 	HOOK_BACKGROUND = 1 << 7,
 	HOOK_LANE = 1 << 8,
+	HOOK_TEXT = 1 << 9,
 };
 
 /* As many requests may wait, and be interrupted, at once; the rest only wait. */

@@ -141,6 +141,7 @@ void vm_set_dirty(struct vm *vm, u32 pfn)
 	vm_tree_tag(vm, p->index, 0, true);
 	vm_handle_mapping(vm, p->index)->nr_dirty++;
 	page_zone(vm, pfn)->item[NR_DIRTY]++;
+	page_zone(vm, pfn)->numa[NUMA_DIRTIED]++;
 }
 
 void vm_clear_dirty(struct vm *vm, u32 pfn)

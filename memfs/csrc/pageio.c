@@ -184,6 +184,7 @@ static inline void end_write(struct vm *vm, struct req *rq, u32 pfn)
 
 	p->flags &= ~(u32)(PG_WRITEBACK | PG_RECLAIM);
 	page_zone(vm, pfn)->item[NR_WRITEBACK]--;
+	page_zone(vm, pfn)->numa[NUMA_WRITTEN] += !rq->error;
 	if (rq->mapping != VM_SWAP_MAPPING) {
 		vm->mappings[rq->mapping].nr_writeback--;
 		vm_tree_tag(vm, p->index, 1, false);
@@ -239,6 +240,7 @@ int vm_writepage(struct vm *vm, u32 pfn, bool reclaim)
 	clear_dirty(vm, pfn);
 	p->flags |= reclaim ? PG_WRITEBACK | PG_RECLAIM : PG_WRITEBACK;
 	page_zone(vm, pfn)->item[NR_WRITEBACK]++;
+	page_zone(vm, pfn)->numa[NUMA_VMSCAN_WRITE] += reclaim;
 	if (!swap) {
 		vm->mappings[mapping].nr_writeback++;
 		vm_tree_tag(vm, p->index, 1, true);

@@ -65,6 +65,7 @@ uint32_t vm_pin(struct vm *vm, uint32_t pfn, uint32_t holder)
 	head = bucket(vm, pfn);
 	vm->pins[id] = (struct pin){ pfn, *head, holder, vm->now };
 	*head = id + 1;
+	page_zone(vm, pfn)->numa[NUMA_PIN_ACQUIRED]++;
 	return id;
 }
 
@@ -126,6 +127,7 @@ int vm_unpin(struct vm *vm, uint32_t id)
 	vm->pins[id].pfn = NONE;
 	vm->pins[id].next = vm->free_pin;
 	vm->free_pin = id;
+	page_zone(vm, pfn)->numa[NUMA_PIN_RELEASED]++;
 	if (vm_pins_of(vm, pfn, NULL))
 		return 0;
 	vm->pages[pfn].flags -= EXTRA_ONE;

@@ -17,6 +17,9 @@ static void pcp_stat(const struct zone *z, struct vm_zone_stat *out)
 	out->pcp_batch = z->pcp[PCP_HOT].batch;
 }
 
+_Static_assert(ARRAY_SIZE(((struct vm_zone_stat *)0)->numa) == NR_NUMA_ITEMS,
+	       "a place for each event");
+
 int vm_zone_stat(struct vm *vm, uint32_t zid, struct vm_zone_stat *out)
 {
 	const struct zone *z;

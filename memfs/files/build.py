@@ -3,27 +3,21 @@
 The rows are sorted into a tree of ``Place`` once; a ``FamilyDir`` is a directory of
 one mount at one place, with the numbers of the families around it. A member of a
 family (``memory12``) is made when it is first looked up and kept: its name comes
-and goes, the object stays.
+and goes, the object stays. The kernel may keep a name as long as the mount can tell it
+that it has gone (``Mount.name_timeout``).
 """
 
 from __future__ import annotations
 
+import errno
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from memfs.files.row import Family, Row, Taken, Version, family_of, manners_of
-from memfs.tree import (
-    FOREVER,
-    SYSFS,
-    ControlFile,
-    Dir,
-    Link,
-    Node,
-    TextFile,
-    VolumeDir,
-)
+from memfs.files.row import Family, Row, family_of, manners_of
+from memfs.files.rowfile import RowFile, Shape
+from memfs.tree import FOREVER, SYSFS, Dir, Link, Node, TreeError, VolumeDir
 
 if TYPE_CHECKING:
     from memfs.mount import Mount
@@ -42,8 +36,9 @@ class Place:
 
     path: str
     row: Row | None = None
-    fixed: dict[str, Place] = field(default_factory=dict)
+    fixed: dict[bytes, Place] = field(default_factory=dict)
     families: dict[Family, Place] = field(default_factory=dict)
+    shape: Shape | None = None
 
     @property
     def is_dir(self) -> bool:
@@ -56,7 +51,7 @@ class Place:
         family = family_of(name)
         if family is not None:
             return self.families.setdefault(family, made)
-        return self.fixed.setdefault(name, made)
+        return self.fixed.setdefault(name.encode(), made)
 
 
 def places(rows: Iterable[Row]) -> Place:
@@ -70,137 +65,139 @@ def places(rows: Iterable[Row]) -> Place:
     return root
 
 
-def node_of(mount: Mount, row: Row, ids: tuple[int, ...] = ()) -> Node:
-    """Make the file or link of *row*; *ids* are the numbers in its path."""
+def node_of(mount: Mount, place: Place, ids: tuple[int, ...] = ()) -> Node:
+    """Make the file or link at a place; *ids* are the numbers in its path."""
+    row = place.row
+    assert row is not None
     if row.make is not None:
         return row.make(mount, row)
     if row.link is not None:
-        return _link(row, ids)
-    render = None
-    if (row.render, row.render_at, row.render_in) != (None, None, None):
-        render = _render(mount, row, ids)
-    version = None if row.version is None else _bound(row.version, mount)
-    options = {"size": row.size, "manners": row.manners}
-    if row.kind == "text":
-        assert render is not None
-        node = TextFile(render, row.mode, version, **options)  # type: ignore[arg-type]
-    else:
-        node = ControlFile(
-            render,
-            mount.told(_path(row, ids), _store(row, ids)),
-            row.mode,
-            version,
-            fresh_inode=row.holds,
-            **options,  # type: ignore[arg-type]
-        )
-    if row.polls is not None:
-        polls, number = row.polls, ids[-1] if ids else 0
-        node.poll_key = lambda: polls(mount, number)
-    if row.size is not None:
-        # Nothing of what stat shows follows the model.
-        node.attr_timeout = FOREVER
-    return node
+        return _link(mount, row, ids)
+    if place.shape is None:
+        place.shape = Shape(row, mount.born_ns)
+    return RowFile(mount, place.shape, ids)
 
 
-def _link(row: Row, ids: tuple[int, ...]) -> Link:
+def _link(mount: Mount, row: Row, ids: tuple[int, ...]) -> Link:
     assert row.link is not None
     node = Link(row.link(ids).encode())
     if row.ids is not None:
-        node.entry_timeout = 0.0
+        node.entry_timeout = mount.name_timeout
     node.manners = row.manners
     return node
 
 
-def _path(row: Row, ids: tuple[int, ...]) -> str:
-    """The path of a file, its numbers filled in: for the kernel log."""
-    numbers = iter(ids)
-    names = []
-    for name in row.path.split("/"):
-        family = family_of(name)
-        names.append(name if family is None else family.name(next(numbers)))
-    return "/".join(names)
+class Member(NamedTuple):
+    """A member of a family that was looked up once: the name comes and goes."""
 
-
-def _render(mount: Mount, row: Row, ids: tuple[int, ...]) -> Callable[[], bytes]:
-    if row.render_at is not None:
-        render_at, number = row.render_at, ids[-1]
-        return lambda: render_at(mount, number).encode()
-    if row.render_in is not None:
-        render_in = row.render_in
-        return lambda: render_in(mount, ids).encode()
-    render = row.render
-    assert render is not None
-    return lambda: render(mount).encode()
-
-
-def _store(row: Row, ids: tuple[int, ...]) -> Callable[..., Taken]:
-    if row.store_in is not None:
-        store_in = row.store_in
-        return lambda mount, *args: store_in(mount, ids, *args)
-    if row.store_at is None:
-        assert row.store is not None
-        return row.store
-    store_at, number = row.store_at, ids[-1]
-    return lambda mount, *args: store_at(mount, number, *args)
-
-
-def _bound(version: Version, mount: Mount) -> Callable[[], object]:
-    return lambda: version(mount)
+    node: Node
+    number: int
+    place: Place
 
 
 class FamilyDir(Dir):
-    """A directory of the tree."""
+    """A directory of the tree.
 
-    def __init__(self, mount: Mount, place: Place, ids: tuple[int, ...]) -> None:
+    Args:
+        mount: whose tree it is.
+        place: where it is.
+        ids: numbers of the families around it, its own the last.
+        around: the directory that it is a member in, if it is one.
+    """
+
+    def __init__(
+        self,
+        mount: Mount,
+        place: Place,
+        ids: tuple[int, ...],
+        around: FamilyDir | None = None,
+    ) -> None:
         top = place.path.partition("/")[0]
         super().__init__(mode=DIR_MODES.get(top, 0o755), manners=manners_of(place.path))
         self.dynamic = bool(place.families)
         self._mount = mount
         self._place = place
         self._ids = ids
-        self._members: dict[bytes, Node] = {}
-        for name, below in place.fixed.items():
-            self.add(name.encode(), self._make(below, ids))
+        self._around = around
+        self._members: dict[bytes, Member] = {}
+        self.born_ns = mount.born_ns
+        if self.dynamic and not ids:
+            mount.families.append(self)
         if place.row is not None:
             # The name of a member of a family comes and goes.
-            self.entry_timeout = 0.0
+            self.entry_timeout = mount.name_timeout
             self.attr_timeout = FOREVER if self.manners is SYSFS else 0.0
 
+    @property
+    def gone(self) -> bool:
+        """Whether it is a member of a family and its name has gone."""
+        around = self._around
+        return around is not None and self._ids[-1] not in around.numbers(self._place)
+
+    def _nr_directories(self) -> int:
+        return sum(place.is_dir for place in self._place.fixed.values())
+
+    def _fixed(self, name: bytes) -> Node | None:
+        """What is always there; made when somebody asks for it."""
+        found = self._children.get(name)
+        place = None if found is not None else self._place.fixed.get(name)
+        if place is not None:
+            found = self._children[name] = self._make(place, self._ids)
+        return found
+
     def lookup(self, name: bytes) -> Node | None:
-        found = super().lookup(name)
+        found = self._fixed(name)
         if found is not None or not self.dynamic:
             return found
+        member = self._members.get(name)
+        if member is not None:
+            there = member.number in self.numbers(member.place)
+            return member.node if there else None
         parts = MEMBER.fullmatch(name.decode("latin-1"))
         if parts is None:
             return None
         family = self._place.families.get(Family(parts[1], parts[3]))
-        if family is None or int(parts[2]) not in self._numbers(family):
+        if family is None or int(parts[2]) not in self.numbers(family):
             return None
         return self._member(name, family, int(parts[2]))
 
-    def _numbers(self, family: Place) -> Iterable[int]:
+    def numbers(self, family: Place) -> Collection[int]:
+        """Of the members that a family has now."""
         assert family.row is not None
         assert family.row.ids is not None
         return family.row.ids(self._mount, self._ids)
 
+    def gone_names(self) -> list[bytes]:
+        """Names that the kernel may know and that are not there any more."""
+        return [
+            name
+            for name, member in self._members.items()
+            if member.node.ino and member.number not in self.numbers(member.place)
+        ]
+
     def _member(self, name: bytes, family: Place, number: int) -> Node:
-        node = self._members.get(name)
-        if node is None:
-            node = self._members[name] = self._make(family, (*self._ids, number))
-        return node
+        member = self._members.get(name)
+        if member is None:
+            node = self._make(family, (*self._ids, number))
+            member = self._members[name] = Member(node, number, family)
+        return member.node
 
     def _make(self, place: Place, ids: tuple[int, ...]) -> Node:
         if place.is_dir:
-            return FamilyDir(self._mount, place, ids)
-        assert place.row is not None
-        return node_of(self._mount, place.row, ids)
+            around = self if place.row is not None else None
+            return FamilyDir(self._mount, place, ids, around)
+        return node_of(self._mount, place, ids)
 
     def entries(self) -> list[tuple[bytes, Node]]:
+        if self.gone:
+            raise TreeError(errno.ENOENT, f"{self._place.path} has gone")
+        for name in self._place.fixed:
+            self._fixed(name)
         found = super().entries()
         if not self.dynamic:
             return found
         for family, place in self._place.families.items():
-            for number in self._numbers(place):
+            for number in self.numbers(place):
                 name = family.name(number).encode()
                 found.append((name, self._member(name, place, number)))
         return sorted(found, key=lambda entry: entry[0])

@@ -8,6 +8,7 @@ listing in T. Iwamoto's mail of 2004-04-06; the form of 2003 for its machine.
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
 from memfs import commands
@@ -71,6 +72,16 @@ async def store(
     command = commands.parse(data)
     if command is not None:
         operation = commands.start(mount.machine, command)
-        await mount.run(operation, str(command), interrupt)
+        async with _around(mount, command, caller, interrupt):
+            await mount.run(operation, str(command), interrupt)
         if mount.settings.paranoid:
             await mount.validate(interrupt)
+
+
+def _around(
+    mount: Mount, command: commands.Command, caller: Caller, interrupt: Interrupt
+) -> AbstractAsyncContextManager[None]:
+    """What a command is carried out in, so that nobody sees half of it."""
+    if not commands.BY_NAME[command.verb].names:
+        return nullcontext()
+    return mount.change_names(caller.pid, interrupt.is_set)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from memfs.callers import Callers
 from memfs.handlers.wire import Wire
 from memfs.inodes import Inode, InodeTable, number, split
+from memfs.listings import Listings
 from memfs.shim import Shim
 from memfs.tree import (
     REQUEST,
@@ -37,6 +38,7 @@ class Base:
         closing: the mount is about to end: no command is taken any more.
         pollers: through what those are woken who wait in poll(2), by handle.
         on_poller: called when there is one more.
+        listings: told of directories whose names come and go; None: nobody cares.
 
     Handle numbers of generated files are odd, volumes' are even: the shim keeps the
     short way for those.
@@ -49,6 +51,7 @@ class Base:
         self.closing = False
         self.pollers: dict[int, Any] = {}
         self.on_poller: Callable[[], None] = lambda: None
+        self.listings: Listings | None = None
         self._wire = wire
         self._shim = shim
         self._make_gate = make_gate

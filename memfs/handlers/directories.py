@@ -20,7 +20,11 @@ class Directories(Base):
             self._dirs[fh] = self.at(inode)
         else:
             node = self._dir(inode)
+            if node.dynamic and self.listings is not None:
+                await self.listings.begin(ctx.pid)
             self._dirs[fh] = [(b".", node), (b"..", node), *node.entries()]
+            if node.dynamic and self.listings is not None:
+                self.listings.begun(fh, ctx.pid)
         return fh
 
     async def readdir(self, fh: int, start_id: int, token: Any) -> None:
@@ -58,6 +62,8 @@ class Directories(Base):
 
     async def releasedir(self, fh: int) -> None:
         del self._dirs[fh]
+        if self.listings is not None:
+            self.listings.end(fh)
 
     async def fsyncdir(self, fh: int, datasync: bool) -> None:
         opened = self._dirs[fh]

@@ -16,6 +16,7 @@ from memfs.tree import (
     Handle,
     Interrupt,
     PollHandle,
+    TextHandle,
     TreeError,
     Volume,
 )
@@ -23,6 +24,9 @@ from memfs.tree import (
 # What poll(2) is told of any file, and of one with news.
 READY = select.POLLIN | select.POLLOUT | select.POLLRDNORM | select.POLLWRNORM
 TOLD = select.POLLERR | select.POLLPRI
+
+# So many closes are told of together.
+MANY_CLOSED = 64
 
 
 class Files(Base):
@@ -39,11 +43,22 @@ class Files(Base):
             await self._gate(known.node).pass_through(known, ctx.pid)
         self._next_fh += 2
         fh = self._next_fh | 1
-        self._handles[fh] = known.node.open(flags, caller_of(ctx))
+        handle = self._handles[fh] = known.node.open(flags, caller_of(ctx))
+        if type(handle) is TextHandle:
+            # Its reads and its close need not come this way.
+            closed = self._shim.text_bind(fh, *handle.lend())
+            if closed >= MANY_CLOSED:
+                self._forget_closed()
         if writes:
             self._writers[fh] = known
             known.writers += 1
         return self._wire.opened(fh)
+
+    def _forget_closed(self) -> None:
+        """Let go of the text files that the shim has closed."""
+        for fh in self._shim.text_closed():
+            self._handles.pop(fh, None)
+            self.pollers.pop(fh, None)
 
     async def create(
         self, parent_inode: int, name: bytes, mode: int, flags: int, ctx: Ctx
@@ -65,6 +80,8 @@ class Files(Base):
 
     async def read(self, fh: int, off: int, size: int) -> Buffer:
         if fh & 1:
+            # It may be rendered anew: what was lent is no more.
+            self._shim.text_unbind(fh)
             return self._handles[fh].read(off, size)
         volume, own = self._open[fh]
         cached = self._shim.fills(off, size)
@@ -143,6 +160,8 @@ class Files(Base):
         handle = self._handles.get(fh)
         if not isinstance(handle, PollHandle):
             return READY
+        # What is polled is closed here, where its poller is known.
+        self._shim.text_unbind(fh)
         if handle.polled():
             self.pollers.pop(fh, None)
             return READY | TOLD

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import errno
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from memfs.vm.carving import kinds_of_run
@@ -123,6 +123,8 @@ class Blocks:
         self._blocks: dict[int, Block] = {}
         # Nodes that are not as the layout says any more.
         self._changed: set[int] = set()
+        # How often a node has gone, and with it its name and those of its blocks.
+        self.unplugs = 0
 
     def plug(self, spec: NodeSpec, extents: list[Extent]) -> None:
         """The blocks of a node come, online in the zones of `extents`."""
@@ -180,6 +182,7 @@ class Blocks:
         self._spans = [span for span in self._spans if span.nid != nid]
         self._blocks = {n: b for n, b in self._blocks.items() if b.nid != nid}
         self._changed.discard(nid)
+        self.unplugs += 1
 
     def get(self, number: int) -> Block | None:
         """A block by its number, None if there is none."""
@@ -223,6 +226,10 @@ class Blocks:
             for number in range(span.first, span.last + 1)
             if (block := self.get(number)) is not None and block.nid == nid
         ]
+
+    def on_node(self, nid: int) -> NodeBlocks:
+        """The same, without a look at each."""
+        return NodeBlocks(self, nid)
 
     def valid_zones(self, block: Block) -> list[str]:
         """Names: the zone of an online block; where an offline one can go.
@@ -347,3 +354,21 @@ class Blocks:
         if block.parts:
             return block.parts
         return self._cut(block.start_pfn, block.start_pfn + self._m.layout.block_pages)
+
+
+class NodeBlocks(Collection[int]):
+    """Numbers of the blocks of one node."""
+
+    def __init__(self, blocks: Blocks, nid: int) -> None:
+        self._blocks = blocks
+        self._nid = nid
+
+    def __contains__(self, number: object) -> bool:
+        block = self._blocks.get(number) if isinstance(number, int) else None
+        return block is not None and block.nid == self._nid
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._blocks.of_node(self._nid))
+
+    def __len__(self) -> int:
+        return len(self._blocks.of_node(self._nid))

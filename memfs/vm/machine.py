@@ -157,6 +157,7 @@ class Machine:
         self._counts = dict.fromkeys(POLICY_EVENTS, 0)
         self._devices = Devices(self.core)
         self._snapshot: stats.Snapshot | None = None
+        self._figures = stats.Figures(self)
         try:
             self._host_files.open_swap(self.core, layout.swap_pages, swap_file)
             if host_memory is not None:
@@ -238,7 +239,7 @@ class Machine:
     def snapshot(self) -> stats.Snapshot:
         """Every figure, of one instant; the same object while nothing changes."""
         if self._snapshot is None or self._snapshot.version != self.version:
-            self._snapshot = stats.take(self)
+            self._snapshot = self._figures.take()
         return self._snapshot
 
     def state_hash(self) -> int:

@@ -60,6 +60,31 @@ class Sums(NamedTuple):
     local_node: int = 0
     other_node: int = 0
     pgalloc: int = 0
+    dirtied: int = 0
+    written: int = 0
+    vmscan_write: int = 0
+    pin_acquired: int = 0
+    pin_released: int = 0
+
+    @property
+    def active_file(self) -> int:
+        """Pages of files on the active list."""
+        return self.active - self.active_anon
+
+    @property
+    def inactive_file(self) -> int:
+        """Pages of files on the inactive list."""
+        return self.inactive - self.inactive_anon
+
+    @property
+    def cached(self) -> int:
+        """Pages of files, tmpfs and the swap cache."""
+        return self.file + self.swapcache
+
+    @property
+    def write_pending(self) -> int:
+        """Pages that are dirty or being written."""
+        return self.dirty + self.writeback
 
 
 class NodeFigures(NamedTuple):
@@ -157,58 +182,85 @@ def added(rows: Iterable[Sums]) -> Sums:
     return Sums(*(sum(column) for column in columns))
 
 
+class Figures:
+    """Reads the figures of a machine; what has not changed is not made again."""
+
+    def __init__(self, m: Machine) -> None:
+        self._m = m
+        # By zone: the figures of the core, what it had counted before, the sums.
+        self._zones: dict[int, tuple[ZoneStat, tuple[int, ...] | None, Sums]] = {}
+        # By node: what its figures were made of, and they.
+        self._nodes: dict[int, tuple[tuple[object, ...], NodeFigures]] = {}
+
+    def take(self) -> Snapshot:
+        """Every figure, of this instant."""
+        m = self._m
+        stats = m.core.zone_stats(sorted(m.zones))
+        by_zone = {zid: self._sums(stat) for zid, stat in stats.items()}
+        absent = {
+            zid: retired(numa) for zid, numa in m.retired.items() if zid not in by_zone
+        }
+        nodes = {
+            node.nid: self._node(node, stats, by_zone, absent)
+            for node in m.nodes.values()
+            if node.plugged
+        }
+        gone = added(absent.values())
+        stride = m.rules.zone_stride
+        return Snapshot(
+            version=m.version,
+            now=m.now,
+            zones=stats,
+            zone_sums=by_zone,
+            nodes=nodes,
+            gone=gone,
+            total=added((*by_zone.values(), gone)),
+            allocated=allocated(
+                (zid % stride, sums)
+                for zid, sums in (*by_zone.items(), *absent.items())
+            ),
+            swap=m.core.swap_stat(),
+            events=m.events(),
+            disk=m.core.dev_stat(_ffi.DEV_DISK),
+            swap_disk=m.core.dev_stat(_ffi.DEV_SWAP),
+            host=m.core.host_stat(),
+        )
+
+    def _sums(self, stat: ZoneStat) -> Sums:
+        zid = stat.zid
+        before = self._m.retired.get(zid)
+        last = self._zones.get(zid)
+        if last is not None and last[0] is stat and last[1] == before:
+            return last[2]
+        sums = zone_sums(stat, self._m.rules.high_type)
+        if before is not None:
+            sums = added((sums, retired(before)))
+        self._zones[zid] = stat, before, sums
+        return sums
+
+    def _node(
+        self,
+        node: Node,
+        stats: Mapping[int, ZoneStat],
+        by_zone: Mapping[int, Sums],
+        absent: Mapping[int, Sums],
+    ) -> NodeFigures:
+        """One node; `absent`: what zones that have gone had counted."""
+        zids = [zone.zid for zone in node.zones]
+        stride = self._m.rules.zone_stride
+        gone = tuple(s for zid, s in absent.items() if zid // stride == node.nid)
+        zones = tuple(stats[zid] for zid in zids)
+        sums = tuple(by_zone[zid] for zid in zids)
+        made_of = node.enabled, node.removable, zones, sums, gone
+        last = self._nodes.get(node.nid)
+        if last is not None and last[0] == made_of:
+            return last[1]
+        total = added((*sums, *gone))
+        figures = NodeFigures(node.nid, node.enabled, node.removable, zones, total)
+        self._nodes[node.nid] = made_of, figures
+        return figures
+
+
 def take(m: Machine) -> Snapshot:
-    """Read every figure of the machine; see Machine.snapshot() for the cached one."""
-    stats = {zid: m.core.zone_stat(zid) for zid in sorted(m.zones)}
-    high = m.rules.high_type
-    by_zone = {zid: zone_sums(stat, high) for zid, stat in stats.items()}
-    absent: dict[int, Sums] = {}
-    for zid, numa in m.retired.items():
-        if zid in by_zone:
-            by_zone[zid] = added((by_zone[zid], retired(numa)))
-        else:
-            absent[zid] = retired(numa)
-    nodes = {
-        node.nid: node_figures(m, node, stats, by_zone, absent)
-        for node in m.nodes.values()
-        if node.plugged
-    }
-    gone = added(absent.values())
-    stride = m.rules.zone_stride
-    return Snapshot(
-        version=m.version,
-        now=m.now,
-        zones=stats,
-        zone_sums=by_zone,
-        nodes=nodes,
-        gone=gone,
-        total=added((*by_zone.values(), gone)),
-        allocated=allocated(
-            (zid % stride, sums) for zid, sums in (*by_zone.items(), *absent.items())
-        ),
-        swap=m.core.swap_stat(),
-        events=m.events(),
-        disk=m.core.dev_stat(_ffi.DEV_DISK),
-        swap_disk=m.core.dev_stat(_ffi.DEV_SWAP),
-        host=m.core.host_stat(),
-    )
-
-
-def node_figures(
-    m: Machine,
-    node: Node,
-    stats: Mapping[int, ZoneStat],
-    by_zone: Mapping[int, Sums],
-    absent: Mapping[int, Sums],
-) -> NodeFigures:
-    """One node; `absent`: what zones that have gone had counted."""
-    zids = [zone.zid for zone in node.zones]
-    stride = m.rules.zone_stride
-    gone = (sums for zid, sums in absent.items() if zid // stride == node.nid)
-    return NodeFigures(
-        node.nid,
-        node.enabled,
-        node.removable,
-        tuple(stats[zid] for zid in zids),
-        added((*(by_zone[zid] for zid in zids), *gone)),
-    )
+    """Read every figure of the machine anew; Machine.snapshot() keeps what it can."""
+    return Figures(m).take()

@@ -72,6 +72,7 @@ enum vm_event {
 	NR_EVENTS
 };
 
+/* Events of a zone; they only grow. */
 enum vm_numa_item {
 	NUMA_HIT = 0,
 	NUMA_MISS,
@@ -79,7 +80,12 @@ enum vm_numa_item {
 	NUMA_INTERLEAVE,
 	NUMA_LOCAL,
 	NUMA_OTHER,
-	NUMA_PGALLOC, /* pages */
+	NUMA_PGALLOC,	   /* pages */
+	NUMA_DIRTIED,	   /* pages of files */
+	NUMA_WRITTEN,	   /* to the disk or to swap */
+	NUMA_VMSCAN_WRITE, /* begun by reclaim */
+	NUMA_PIN_ACQUIRED,
+	NUMA_PIN_RELEASED,
 	NR_NUMA_ITEMS
 };
 
@@ -89,7 +95,7 @@ struct vm_zone_stat {
 	uint32_t open, all_unreclaimable, populated;
 	uint64_t pages_scanned;
 	uint32_t item[32];	/* enum vm_zone_item */
-	uint64_t numa[7];	/* enum vm_numa_item */
+	uint64_t numa[12];	/* enum vm_numa_item */
 	uint32_t free_area[11]; /* blocks of each order */
 	uint32_t pcp_hot_low, pcp_hot_high, pcp_cold_low, pcp_cold_high, pcp_batch;
 };

@@ -8,6 +8,8 @@ Source: mm/vmstat.c vmstat_text[], Linux 6.1.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -39,50 +41,68 @@ nr_swapcached pgpromote_success pgpromote_candidate
 )
 
 
-def lru(sums: Sums) -> dict[str, int]:
-    """Pages by list; pages that are locked into memory are on none of four."""
-    return {
-        "inactive_anon": sums.inactive_anon,
-        "active_anon": sums.active_anon,
-        "inactive_file": sums.inactive - sums.inactive_anon,
-        "active_file": sums.active - sums.active_anon,
-        "unevictable": sums.mlocked,
-    }
+# What the model has of each, by the name of a figure of Sums. Pages that are locked
+# into memory are on none of the four lists.
+ZONE_FIGURES: Final = {
+    "nr_free_pages": "free",
+    "nr_zone_inactive_anon": "inactive_anon",
+    "nr_zone_active_anon": "active_anon",
+    "nr_zone_inactive_file": "inactive_file",
+    "nr_zone_active_file": "active_file",
+    "nr_zone_unevictable": "mlocked",
+    "nr_zone_write_pending": "write_pending",
+    "nr_mlock": "mlocked",
+    "numa_hit": "numa_hit",
+    "numa_miss": "numa_miss",
+    "numa_foreign": "numa_foreign",
+    "numa_interleave": "interleave_hit",
+    "numa_local": "local_node",
+    "numa_other": "other_node",
+}
+NODE_FIGURES: Final = {
+    "nr_inactive_anon": "inactive_anon",
+    "nr_active_anon": "active_anon",
+    "nr_inactive_file": "inactive_file",
+    "nr_active_file": "active_file",
+    "nr_unevictable": "mlocked",
+    "nr_slab_reclaimable": "slab",
+    "nr_isolated_file": "isolated",
+    "nr_anon_pages": "anon_mapped",
+    "nr_mapped": "mapped",
+    "nr_file_pages": "cached",
+    "nr_dirty": "dirty",
+    "nr_writeback": "writeback",
+    "nr_shmem": "shmem",
+    "nr_vmscan_write": "vmscan_write",
+    "nr_dirtied": "dirtied",
+    "nr_written": "written",
+    "nr_foll_pin_acquired": "pin_acquired",
+    "nr_foll_pin_released": "pin_released",
+    "nr_page_table_pages": "page_tables",
+    "nr_swapcached": "swapcache",
+}
 
 
-def zone_items(sums: Sums) -> dict[str, int]:
-    """What a zone has of ZONE_ITEMS; pages, and events since boot."""
-    lists = {f"nr_zone_{name}": pages for name, pages in lru(sums).items()}
-    return lists | {
-        "nr_free_pages": sums.free,
-        "nr_zone_write_pending": sums.dirty + sums.writeback,
-        "nr_mlock": sums.mlocked,
-        "numa_hit": sums.numa_hit,
-        "numa_miss": sums.numa_miss,
-        "numa_foreign": sums.numa_foreign,
-        "numa_interleave": sums.interleave_hit,
-        "numa_local": sums.local_node,
-        "numa_other": sums.other_node,
-    }
+class Lines:
+    """A line for each of a row of items, in one go.
 
+    Args:
+        names: of the items, in order.
+        figures: what is counted of them; the others are 0.
+        form: of a line: name, value.
+    """
 
-def node_items(sums: Sums) -> dict[str, int]:
-    """What a node has of NODE_ITEMS; pages, and events since boot."""
-    lists = {f"nr_{name}": pages for name, pages in lru(sums).items()}
-    return lists | {
-        "nr_slab_reclaimable": sums.slab,
-        "nr_isolated_file": sums.isolated,
-        "nr_anon_pages": sums.anon_mapped,
-        "nr_mapped": sums.mapped,
-        "nr_file_pages": sums.file + sums.swapcache,
-        "nr_dirty": sums.dirty,
-        "nr_writeback": sums.writeback,
-        "nr_shmem": sums.shmem,
-        "nr_page_table_pages": sums.page_tables,
-        "nr_swapcached": sums.swapcache,
-    }
+    def __init__(
+        self, names: Iterable[str], figures: dict[str, str], form: str
+    ) -> None:
+        names = tuple(names)
+        self.form = "".join(
+            form.format(name, "%d" if name in figures else 0) for name in names
+        )
+        self.values: Callable[[Sums], tuple[int, ...]] = attrgetter(
+            *(figures[name] for name in names if name in figures)
+        )
 
-
-def values(names: tuple[str, ...], have: dict[str, int]) -> list[int]:
-    """The value of each name, 0 where the model has nothing of the kind."""
-    return [have.get(name, 0) for name in names]
+    def of(self, sums: Sums) -> str:
+        """The lines for some figures."""
+        return self.form % self.values(sums)

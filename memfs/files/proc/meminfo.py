@@ -11,29 +11,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from memfs.files.proc.items import lru
 from memfs.vm.accounting import commit_limit, committed, reserve
 
 if TYPE_CHECKING:
     from memfs.mount import Mount
-    from memfs.vm.stats import Snapshot
+    from memfs.vm.stats import Snapshot, Sums
 
 KB_PER_PAGE: Final = 4
 VMALLOC_KB: Final = 34359738367  # 32 TiB, less one byte
 
 
-def lists(sums: object) -> dict[str, int]:
+def lists(sums: Sums) -> dict[str, int]:
     """Active, Inactive and their parts, and Unevictable; pages."""
-    parts = lru(sums)  # type: ignore[arg-type]
     return {
-        "Active": parts["active_anon"] + parts["active_file"],
-        "Inactive": parts["inactive_anon"] + parts["inactive_file"],
-        "Active(anon)": parts["active_anon"],
-        "Inactive(anon)": parts["inactive_anon"],
-        "Active(file)": parts["active_file"],
-        "Inactive(file)": parts["inactive_file"],
-        "Unevictable": parts["unevictable"],
-        "Mlocked": parts["unevictable"],
+        "Active": sums.active,
+        "Inactive": sums.inactive,
+        "Active(anon)": sums.active_anon,
+        "Inactive(anon)": sums.inactive_anon,
+        "Active(file)": sums.active_file,
+        "Inactive(file)": sums.inactive_file,
+        "Unevictable": sums.mlocked,
+        "Mlocked": sums.mlocked,
     }
 
 
@@ -45,7 +43,7 @@ def available(mount: Mount, snapshot: Snapshot) -> int:
     sums = snapshot.total
     low = sum(zone.pages_low for zone in snapshot.zones.values() if zone.open)
     kept = sum(reserve(mount.machine, zid) for zid in snapshot.zones)
-    cache = sums.active + sums.inactive - sums.active_anon - sums.inactive_anon
+    cache = sums.active_file + sums.inactive_file
     pages = sums.free - kept
     pages += cache - min(cache // 2, low)
     pages += sums.slab - min(sums.slab // 2, low)

@@ -11,11 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from memfs.files.proc.items import (
+    NODE_FIGURES,
     NODE_ITEMS,
+    ZONE_FIGURES,
     ZONE_ITEMS,
-    node_items,
-    values,
-    zone_items,
+    Lines,
 )
 
 if TYPE_CHECKING:
@@ -50,17 +50,14 @@ direct_map_level3_splits nr_unstable
 """.split()
 
 
-def lines(names: tuple[str, ...], have: dict[str, int]) -> str:
-    """A line for each name."""
-    return "".join(
-        f"{name} {value}\n"
-        for name, value in zip(names, values(names, have), strict=True)
-    )
+FORM: Final = "{} {}\n"
+ZONES: Final = Lines(ZONE_ITEMS, ZONE_FIGURES, FORM)
+NODES: Final = Lines(NODE_ITEMS, NODE_FIGURES, FORM)
 
 
 def gauges(sums: Sums) -> str:
     """What a node's file has, too."""
-    return lines(ZONE_ITEMS, zone_items(sums)) + lines(NODE_ITEMS, node_items(sums))
+    return ZONES.of(sums) + NODES.of(sums)
 
 
 def zone_words(mount: Mount) -> list[str]:
@@ -88,11 +85,14 @@ def events(mount: Mount, snapshot: Snapshot) -> dict[str, int]:
 def render(mount: Mount) -> str:
     snapshot = mount.machine.snapshot()
     limits = mount.machine.writeback.state()
+    have = events(mount, snapshot)
     return (
         gauges(snapshot.total)
         + f"nr_dirty_threshold {limits.dirty_limit}\n"
         + f"nr_dirty_background_threshold {limits.background_limit}\n"
-        + lines(event_names(zone_words(mount)), events(mount, snapshot))
+        + "".join(
+            f"{name} {have.get(name, 0)}\n" for name in event_names(zone_words(mount))
+        )
     )
 
 

@@ -12,11 +12,11 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from memfs.files.proc.items import (
+    NODE_FIGURES,
     NODE_ITEMS,
+    ZONE_FIGURES,
     ZONE_ITEMS,
-    node_items,
-    values,
-    zone_items,
+    Lines,
 )
 
 if TYPE_CHECKING:
@@ -27,15 +27,14 @@ if TYPE_CHECKING:
 MARKS = (
     "boost    min      low      high     spanned  present  managed  cma     "
 ).split()
-NODE_PART = "  per-node stats\n" + "".join(
-    f"      {name:<12} %d\n" for name in NODE_ITEMS
-)
+FORM = "      {:<12} {}\n"
+NODE_PART = Lines(NODE_ITEMS, NODE_FIGURES, FORM)
+COUNTERS = Lines(ZONE_ITEMS, ZONE_FIGURES, FORM)
 ZONE_PART = (
     "  pages free     %d\n"
     + "".join(f"        {name:<8} %d\n" for name in MARKS)
     + "        protection: (%s)\n"
 )
-COUNTERS = "".join(f"      {name:<12} %d\n" for name in ZONE_ITEMS)
 END = "  node_unreclaimable:  %d\n  start_pfn:           %d\n"
 THRESHOLD_MAX = 125
 
@@ -63,29 +62,58 @@ def stat_threshold(managed: int, cpus: int) -> int:
     return min(2 * cpus.bit_length() * (1 + chunks.bit_length()), THRESHOLD_MAX)
 
 
+def pcp_part(counts: tuple[int, ...], high: int, batch: int, threshold: int) -> str:
+    """The per-CPU part of a zone."""
+    cells = (n for count in counts for n in (count, high, batch, threshold))
+    return pagesets(len(counts)) % tuple(cells)
+
+
+@cache
+def empty(nid: int, name: str, kinds: int) -> str:
+    """A zone without pages."""
+    zeros = ", ".join("0" * kinds)
+    return f"Node {nid}, zone {name:>8}\n" + ZONE_PART % (0, *[0] * len(MARKS), zeros)
+
+
 def render(mount: Mount) -> str:
     snapshot = mount.machine.snapshot()
-    return "".join(_node(mount, snapshot, node) for node in snapshot.nodes.values())
+    return "".join(_kept(mount, snapshot, node) for node in snapshot.nodes.values())
 
 
 def render_node(mount: Mount, nid: int) -> str:
     """The zones of one node alone."""
-    return _node(mount, mount.machine.snapshot(), mount.node(nid))
+    return _kept(mount, mount.machine.snapshot(), mount.node(nid))
+
+
+def _kept(mount: Mount, snapshot: Snapshot, node: NodeFigures) -> str:
+    """A node's part: made again if anything that it shows has changed."""
+    machine = mount.machine
+    shown: list[object] = [node]
+    for stat in node.zones:
+        zone = machine.zones[stat.zid]
+        counts = machine.core.pcp_counts(stat.zid)
+        shown += (counts, zone.boost, zone.spanned, zone.shown_start, zone.protection)
+    last = mount.kept.get((__name__, node.nid))
+    if last is not None and last[0] == shown:
+        return last[1]
+    text = _node(mount, snapshot, node)
+    mount.kept[__name__, node.nid] = shown, text
+    return text
 
 
 def _node(mount: Mount, snapshot: Snapshot, node: NodeFigures) -> str:
+    names = mount.machine.rules.shown_zones
     there = {stat.type: stat for stat in node.zones if stat.present}
     first = min(there, default=-1)
     parts = []
-    for kind, name in enumerate(mount.machine.rules.shown_zones):
+    for kind, name in enumerate(names):
+        if kind not in there:
+            parts.append(empty(node.nid, name, len(names)))
+            continue
         parts.append(f"Node {node.nid}, zone {name:>8}\n")
         if kind == first:
-            parts.append(NODE_PART % tuple(values(NODE_ITEMS, node_items(node.sums))))
-        if kind in there:
-            parts.append(_zone(mount, snapshot, there[kind]))
-        else:
-            zeros = ", ".join("0" * len(mount.machine.rules.shown_zones))
-            parts.append(ZONE_PART % (0, *[0] * len(MARKS), zeros))
+            parts.append("  per-node stats\n" + NODE_PART.of(node.sums))
+        parts.append(_zone(mount, snapshot, there[kind]))
     return "".join(parts)
 
 
@@ -93,12 +121,8 @@ def _zone(mount: Mount, snapshot: Snapshot, stat: ZoneStat) -> str:
     machine = mount.machine
     sums = snapshot.zone_sums[stat.zid]
     zone = machine.zones[stat.zid]
-    cpus = machine.layout.cpus
     start_pfn = machine.layout.addresses.phys(zone.shown_start)
-    threshold = stat_threshold(sums.managed, cpus)
-    pcp = []
-    for count in machine.core.pcp_counts(stat.zid)[:cpus]:
-        pcp += [count, stat.pcp_hot_high, stat.pcp_batch, threshold]
+    counts = machine.core.pcp_counts(stat.zid)
     return (
         ZONE_PART
         % (
@@ -113,7 +137,12 @@ def _zone(mount: Mount, snapshot: Snapshot, stat: ZoneStat) -> str:
             0,
             ", ".join(map(str, zone.protection)),
         )
-        + COUNTERS % tuple(values(ZONE_ITEMS, zone_items(sums)))
-        + pagesets(cpus) % tuple(pcp)
+        + COUNTERS.of(sums)
+        + pcp_part(
+            counts,
+            stat.pcp_hot_high,
+            stat.pcp_batch,
+            stat_threshold(sums.managed, len(counts)),
+        )
         + END % (stat.all_unreclaimable, start_pfn)
     )

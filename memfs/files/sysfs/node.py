@@ -141,4 +141,4 @@ def cpus_of(mount: Mount, ids: tuple[int, ...]) -> Collection[int]:
 
 def blocks_of(mount: Mount, ids: tuple[int, ...]) -> Collection[int]:
     """Memory blocks of the node around."""
-    return mount.machine.blocks.of_node(ids[-1])
+    return mount.machine.blocks.on_node(ids[-1])

@@ -72,6 +72,11 @@ NUMA_NAMES: Final = (
     "local_node",
     "other_node",
     "pgalloc",
+    "dirtied",
+    "written",
+    "vmscan_write",
+    "pin_acquired",
+    "pin_released",
 )
 
 

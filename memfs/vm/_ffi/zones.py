@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from memfs.vm._ffi.lib import Handle, as_tuple, check, ffi, lib
 from memfs.vm._ffi.records import (
@@ -22,6 +22,10 @@ class ZoneCalls(Handle):
     def __init__(self, **config: int) -> None:
         super().__init__(**config)
         self._stat = ffi.new("struct vm_zone_stat *")
+        self._stat_bytes = ffi.buffer(self._stat)
+        # What zone_stats() saw last, as it came and as it was given out.
+        self._seen: dict[int, tuple[bytes, ZoneStat]] = {}
+        self._counts = ffi.new("uint32_t[]", config["nr_cpus"])
         self._events = ffi.new("uint64_t[]", len(EVENT_NAMES))
         self._cpu = 0
 
@@ -110,6 +114,28 @@ class ZoneCalls(Handle):
         """
         s = self._stat
         check(lib.vm_zone_stat(self.vm, zid, s), f"there is no zone {zid}")
+        return self._made(zid)
+
+    def zone_stats(self, zids: Iterable[int]) -> dict[int, ZoneStat]:
+        """The figures of zones; of one that has not changed, the object of last time.
+
+        Raises:
+            VmError: ENODEV, no such zone is plugged.
+        """
+        seen: dict[int, tuple[bytes, ZoneStat]] = {}
+        for zid in zids:
+            rc = lib.vm_zone_stat(self.vm, zid, self._stat)
+            check(rc, f"there is no zone {zid}")
+            raw = self._stat_bytes[:]
+            last = self._seen.get(zid)
+            if last is None or last[0] != raw:
+                last = raw, self._made(zid)
+            seen[zid] = last
+        self._seen = seen
+        return {zid: stat for zid, (_, stat) in seen.items()}
+
+    def _made(self, zid: int) -> ZoneStat:
+        s = self._stat
         return ZoneStat(
             zid,
             s.nid,
@@ -135,11 +161,11 @@ class ZoneCalls(Handle):
             s.pcp_batch,
         )
 
-    def pcp_counts(self, zid: int) -> list[int]:
+    def pcp_counts(self, zid: int) -> tuple[int, ...]:
         """Pages on the per-CPU lists of a zone, by CPU."""
-        counts = ffi.new("uint32_t[]", lib.VM_MAX_CPUS)
-        check(lib.vm_pcp_counts(self.vm, zid, counts), f"there is no zone {zid}")
-        return list(counts)
+        rc = lib.vm_pcp_counts(self.vm, zid, self._counts)
+        check(rc, f"there is no zone {zid}")
+        return tuple(self._counts)
 
     def slab_stat(self, kind: int) -> tuple[int, int]:
         """Slabs of index nodes of a kind (a page each), and nodes in use in them."""
