@@ -217,6 +217,7 @@ void vm_mlock_page(struct vm *vm, u32 pfn)
 		return;
 	p->flags |= PG_MLOCKED;
 	page_zone(vm, pfn)->item[NR_MLOCKED]++;
+	vm->event[EV_UNEVICTABLE_PGS_MLOCKED]++;
 }
 
 static void munlock_page(struct vm *vm, u32 pfn)
@@ -229,6 +230,7 @@ static void munlock_page(struct vm *vm, u32 pfn)
 			return;
 	p->flags &= ~(u32)PG_MLOCKED;
 	page_zone(vm, pfn)->item[NR_MLOCKED]--;
+	vm->event[EV_UNEVICTABLE_PGS_MUNLOCKED]++;
 }
 
 static inline void pte_clear(struct vm *vm, u32 pte, u32 value)

@@ -229,11 +229,13 @@ def swap_in(m: Machine, slot: int, slow: SlowPath) -> Op[None]:
     size = 1 << m.tunables.page_cluster
     first = slot - slot % size
     for other in range(first, first + size):
-        if other != slot and m.core.swap_submit_read(other) in (
-            _ffi.NOMEM,
-            _ffi.WAIT,
-        ):
+        if other == slot:
+            continue
+        rc = m.core.swap_submit_read(other)
+        if rc in (_ffi.NOMEM, _ffi.WAIT):
             break
+        if rc == _ffi.DONE:
+            m.count("swap_ra")
     m.kick_kswapds()
 
 

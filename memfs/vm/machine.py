@@ -68,6 +68,8 @@ POLICY_EVENTS = (
     "compact_success",
     "htlb_buddy_alloc_success",
     "htlb_buddy_alloc_fail",
+    "swap_ra",
+    "zone_reclaim_failed",
 )
 
 T = TypeVar("T")

@@ -327,6 +327,8 @@ def node_reclaim(m: Machine, node: Node, missed: int) -> Op[int]:
     freed = 0
     for zone in reversed(node.zones):
         freed += yield from free_in_zone(m, zone, want - freed)
+    if freed < want:
+        m.count("zone_reclaim_failed")
     return freed
 
 

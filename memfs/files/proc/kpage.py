@@ -1,7 +1,10 @@
 """``proc/kpageflags`` and ``proc/kpagecount``: 64 bits for each page, by its pfn.
 
 They are as long as the machine has page frames and are read in place, not from a
-snapshot: an offset and a size that are no multiples of 8 are EINVAL.
+snapshot: an offset that is no multiple of 8 and a size below it are EINVAL.
+
+Departure: the kernel refuses every size that is no multiple of 8. Its files have no
+size; these have one, and who reads a file whole asks for a byte more than that.
 
 Source: fs/proc/page.c, Linux 6.1.
 """
@@ -57,7 +60,9 @@ class PageFile(TextFile):
         Raises:
             TreeError: EINVAL.
         """
-        if off % BYTES or size % BYTES:
+        if off >= self._nr * BYTES:
+            return b""
+        if off % BYTES or 0 < size < BYTES:
             raise TreeError(errno.EINVAL, "no multiple of 8")
         first = min(off // BYTES, self._nr)
         nr = min(size // BYTES, self._nr - first)

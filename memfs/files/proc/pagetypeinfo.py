@@ -1,5 +1,7 @@
 """``proc/pagetypeinfo``: free blocks by what their surroundings are used for.
 
+A part for each node that has memory, each with its own heads.
+
 Source: mm/vmstat.c pagetypeinfo_show(), Linux 6.1.
 """
 
@@ -15,20 +17,30 @@ if TYPE_CHECKING:
 
 ORDERS: Final = 11
 PAGEBLOCK_ORDER: Final = 9
+HEAD: Final = (
+    f"Page block order: {PAGEBLOCK_ORDER}\n"
+    f"Pages per block:  {1 << PAGEBLOCK_ORDER}\n\n"
+    f"{'Free pages count per migrate type at order':<43} "
+    + "".join(f"{order:6} " for order in range(ORDERS))
+    + "\n"
+)
+NUMBERS: Final = (
+    f"\n{'Number of blocks type':<23}"
+    + "".join(f"{name:>12} " for name in PAGEBLOCK_TYPES)
+    + "\n"
+)
 
 
 def render(mount: Mount) -> str:
-    zones = [zone for node in mount.machine.nodes.values() for zone in node.zones]
+    nodes = mount.machine.nodes.values()
+    return "".join(_node(mount, node.zones) for node in nodes if node.zones)
+
+
+def _node(mount: Mount, zones: list[Zone]) -> str:
     return (
-        f"Page block order: {PAGEBLOCK_ORDER}\n"
-        f"Pages per block:  {1 << PAGEBLOCK_ORDER}\n\n"
-        f"{'Free pages count per migrate type at order':<43} "
-        + "".join(f"{order:6} " for order in range(ORDERS))
-        + "\n"
+        HEAD
         + "".join(_free(mount, zone) for zone in zones)
-        + f"\n{'Number of blocks type':<23}"
-        + "".join(f"{name:>12} " for name in PAGEBLOCK_TYPES)
-        + "\n"
+        + NUMBERS
         + "".join(_blocks(mount, zone) for zone in zones)
     )
 
