@@ -125,6 +125,46 @@ def test_what_is_stored_is_read_and_what_is_written_is_loaded(here):
             copy.close()
 
 
+def test_stores_and_writes_in_one_page_lose_nothing(here):
+    """Four processes, each with records of its own in every page, two that store."""
+    processes, rounds, size = 4, 3000, 64
+    fd = os.open(here / "a", os.O_RDWR | os.O_CREAT)
+    os.ftruncate(fd, 4 * PAGE)
+    pids = []
+    for me in range(processes):
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                status = share_pages(fd, me, processes, rounds, size)
+            finally:
+                os._exit(status)
+        pids.append(pid)
+    assert [os.waitpid(pid, 0)[1] for pid in pids] == [0] * processes
+    os.close(fd)
+
+
+def share_pages(fd: int, me: int, processes: int, rounds: int, size: int) -> int:
+    """Write records of one's own over and over, and look at them: 0, or 2."""
+    memory = mmap.mmap(fd, 4 * PAGE)
+    records = [*range(me, 4 * PAGE // size, processes)]
+    expected = dict.fromkeys(records, bytes(size))
+    for i in range(rounds):
+        at = records[i * 7919 % len(records)] * size
+        record = b"%d.%d" % (me, i)
+        record += bytes(size - len(record))
+        if me % 2:
+            memory[at : at + size] = record
+        else:
+            os.pwrite(fd, record, at)
+        expected[at // size] = record
+        look = records[i * 104729 % len(records)]
+        if memory[look * size : look * size + size] != expected[look]:
+            return 2
+    seen = {i: os.pread(fd, size, i * size) for i in records}
+    return 0 if seen == expected else 2
+
+
 def test_truncation_and_holes_reach_a_mapping(here):
     with open(here / "a", "w+b", buffering=0) as file:
         file.write(pages_of(b"x", 8))

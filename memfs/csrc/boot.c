@@ -91,6 +91,10 @@ static int boot_trees(struct vm *vm)
 
 	vm->max_slabs = (u32)slabs;
 	vm->revoke = vm_arena(vm, VM_REVOKE_MAX * sizeof(struct vm_revoke));
+	vm->twins = vm_arena(vm, (size_t)NR_TWINS * PAGE_SIZE);
+	vm->twin_pfn = vm_arena(vm, NR_TWINS * sizeof(u32));
+	if (!vm->twins || !vm->twin_pfn)
+		return -ENOMEM;
 	vm->slabs = vm_arena(vm, slabs * sizeof(struct slab));
 	vm->rnodes = random_arena(vm, slabs * RN_PER_SLAB * sizeof(struct rnode));
 	vm->max_mappings = MAX_MAPPINGS;

@@ -227,6 +227,21 @@ static int page_for_write(struct vm *vm, struct mapping *m, u64 at, u32 n, u32 *
 	return VM_DONE;
 }
 
+static void copy_in(struct vm *vm, u32 pfn, u8 *frame, u32 at, u32 n, const u8 *buf,
+		    u32 how)
+{
+	if (how & WRITE_CLIENT) {
+		if (vm_twin_merge(vm, pfn, at, n, frame, buf))
+			return;
+	} else {
+		vm_twin_keep(vm, pfn, frame);
+	}
+	if (how & WRITE_LARGE && n == PAGE_SIZE)
+		stream_page(frame, buf);
+	else
+		memcpy(frame + at, buf, n);
+}
+
 /* Bytes into a page, which is uptodate, or overwritten whole, and dirty then. */
 int vm_write_into(struct vm *vm, struct mapping *m, u32 pfn, u32 at, u32 n,
 		  const u8 *buf, u32 how)
@@ -236,10 +251,7 @@ int vm_write_into(struct vm *vm, struct mapping *m, u32 pfn, u32 at, u32 n,
 
 	if (!frame)
 		return -EIO;
-	if (how & WRITE_LARGE && n == PAGE_SIZE)
-		stream_page(frame, buf);
-	else
-		memcpy(frame + at, buf, n);
+	copy_in(vm, pfn, frame, at, n, buf, how);
 	p->flags |= PG_UPTODATE;
 	p->flags &= ~(u32)PG_ERROR;
 	if (!is_shm(m) && !(p->flags & PG_PRIVATE)) {

@@ -26,6 +26,8 @@ void vm_client_mark(struct vm *vm, u32 pfn, bool young)
 {
 	struct page *p = &vm->pages[pfn];
 
+	if (young || !(p->flags & PG_CLIENTMAPPED))
+		vm_twin_drop(vm, pfn);
 	if (!(p->flags & PG_CLIENTMAPPED))
 		page_zone(vm, pfn)->item[NR_CLIENT]++;
 	p->flags |= PG_CLIENTMAPPED;
@@ -39,6 +41,7 @@ void vm_client_clear(struct vm *vm, u32 pfn)
 
 	if (!(p->flags & PG_CLIENTMAPPED))
 		return;
+	vm_twin_drop(vm, pfn);
 	vm->nr_revoking -= (p->flags & PG_REVOKING) != 0;
 	page_zone(vm, pfn)->item[NR_CLIENT]--;
 	p->flags &= ~((u32)PG_CLIENTMAPPED | PG_CLIENTYOUNG | PG_REVOKING);

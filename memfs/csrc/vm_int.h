@@ -117,6 +117,11 @@ void vm_client_mark(struct vm *vm, u32 pfn, bool young);
 void vm_client_clear(struct vm *vm, u32 pfn);
 void vm_client_ask(struct vm *vm, u32 pfn); /* the kernel is to give its copy back */
 
+/* twin.c */
+void vm_twin_keep(struct vm *vm, u32 pfn, const u8 *frame);
+bool vm_twin_merge(struct vm *vm, u32 pfn, u32 at, u32 n, u8 *frame, const u8 *buf);
+void vm_twin_drop(struct vm *vm, u32 pfn);
+
 /* rmap.c */
 int vm_rmap_add(struct vm *vm, u32 pfn, u32 pte); /* 0 or VM_NOMEM */
 void vm_rmap_del(struct vm *vm, u32 pfn, u32 pte);

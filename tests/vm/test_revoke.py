@@ -234,3 +234,41 @@ def everything(m, file):
     for first in range(0, (64 << 20) // PAGE, 32):
         data = yield from file.read(first * PAGE, 32 * PAGE, m.read_ahead(), True)
         assert data == bytes(32 * PAGE)
+
+
+def test_a_copy_that_comes_back_takes_back_nothing_written_beside_it(m, file):
+    """Stores and a write meet in one page: both stay, whichever is later."""
+    off = 3 * PAGE
+    copy = bytearray(fault(m, file, 3, 1))
+    write(m, file, off + 100, b"written")
+    copy[200:206] = b"stored"
+    write_out(m, file, off, copy)
+    # The kernel still has that copy, and was told of no write.
+    copy[300:305] = b"again"
+    write_out(m, file, off, copy)
+    seen = read(m, file, off, PAGE)
+    assert (seen[100:107], seen[200:206], seen[300:305]) == (
+        b"written",
+        b"stored",
+        b"again",
+    )
+
+    copy = bytearray(fault(m, file, 3, 1))
+    assert copy == seen
+    copy[100:107] = b"changed"
+    write_out(m, file, off, copy)
+    assert read(m, file, off, PAGE) == copy
+    assert_valid(m)
+
+
+def test_a_page_that_came_anew_is_taken_as_it_comes_back(m, file):
+    """What was written beside a page that has gone since does not count."""
+    fault(m, file, 3, 1)
+    write(m, file, 3 * PAGE, b"written")
+    m.sched.run(file.truncate(0))
+    m.sched.run(file.truncate(8 * PAGE))
+    copy = bytearray(fault(m, file, 3, 1))
+    copy[0:7] = bytes(7)
+    copy[50] = 1
+    write_out(m, file, 3 * PAGE, copy)
+    assert read(m, file, 3 * PAGE, PAGE) == copy

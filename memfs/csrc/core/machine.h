@@ -87,6 +87,10 @@ struct vm {
 	struct vm_revoke *revoke;
 	u32 nr_revoke, nr_revoking;
 
+	/* Twins of pages, and of which page each is, plus one: twin.c. */
+	u8 *twins;
+	u32 *twin_pfn;
+
 	u64 lane_ops;
 	u32 readahead;
 

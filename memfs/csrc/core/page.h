@@ -51,6 +51,9 @@ static inline bool page_mapped(const struct page *p)
 #define PG_CLIENTYOUNG (1u << 30) /* read for a fault since it was last looked at */
 #define PG_REVOKING (1u << 31)	  /* asked back, not come back */
 
+/* More than the pages of the writes that are on their way at once (chosen here). */
+#define NR_TWINS 2048u
+
 static inline bool page_cached(const struct page *p)
 {
 	return (p->flags & (PG_CACHED | PG_SWAPCACHE)) != 0;
