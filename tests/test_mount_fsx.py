@@ -1,4 +1,5 @@
-"""tests/fsx.py at length: 200,000 operations on files/ and shm/ while zones are purged.
+"""tests/fsx.py at length: 200,000 operations on files/ and shm/ while zones are purged
+and remapped.
 
 The seed is fixed; which operations meet which purge is not.
 """
@@ -24,6 +25,9 @@ PURGES = """
         for command in "disable 5" "purge 5" "enable 5" "purge 1" "disable 6" \
             "purge 6" "enable 6"; do
             echo "$command" > "$M/memhotplug"
+        done
+        for command in "disable 5" "remap 5" "enable 5"; do
+            echo "$command" > "$M/memhotplug" 2>/dev/null || true  # some may stay
         done
         sleep 0.1  # so that the operations get somewhere
     done

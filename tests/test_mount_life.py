@@ -1,8 +1,9 @@
 """Ordinary programs at work on files/ and shm/ while memory comes and goes.
 
 Each program is a row of PROGRAMS: a script that runs in an empty directory of the
-mount and must end with 0. All the while another process disables, purges and
-enables the zones of the hot-removable node, and the model checks itself.
+mount and must end with 0. All the while another process disables, purges, remaps and
+enables the zones of the hot-removable node, unplugs it when it can and plugs it in
+again, and the model checks itself.
 """
 
 from __future__ import annotations
@@ -29,9 +30,11 @@ TROUBLE = """
     rounds=0
     while [ -e "$1" ]; do
         for zone in 5 6; do
-            say "disable $zone"; say "purge $zone"; say "enable $zone"
+            say "disable $zone"; say "purge $zone"; say "remap $zone"
+            say "enable $zone"
         done
         say "disable 5"; say "disable 6"; say "purge 5"; say "purge 6"
+        say "remap 5"; say "remap 6"; say "unplug 1"; say "plug 1"
         say "enable 5"; say "enable 6"
         rounds=$((rounds + 1))
         sleep 0.2  # so that the programs get somewhere
@@ -124,7 +127,6 @@ PROGRAMS = (
         test "$(v/bin/python -c 'import demo; print(demo.ANSWER)')" = 42
         v/bin/demo; v/bin/python -m pip --version 2>/dev/null && exit 1; rm -r v
         """,
-        ("files",),
     ),
     Program(
         "python's test_mmap",
@@ -136,8 +138,7 @@ PROGRAMS = (
         "python's test_os",
         "bash",
         '"$2" -m test --tempdir="$PWD" -q test_os',
-        ("files",),
-        "test.test_os",
+        module="test.test_os",
     ),
     Program(
         "an editor's save",
