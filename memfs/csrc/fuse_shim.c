@@ -43,10 +43,20 @@
 #include "fuse_shim.h"
 #include "fuse_text.h"
 
-/* Requests of the short way are served for so long, then others have their turn. */
+/*
+ * Requests of the short way are served for so long, then others have their turn. A
+ * large one takes longer than that by itself: a few of them make a turn, as long as
+ * one of the model's own.
+ */
 #define LANE_TURN_NS 100000
-/* So long a client needs for the next request of a sequence: see memfs/turns.py. */
+#define LANE_TURN_LARGE_NS 400000
+#define LANE_LARGE 131072
+/*
+ * So long a client needs for the next request of a sequence: see memfs/turns.py; the
+ * kernel pins the pages of a large one, and lets go of them, one by one.
+ */
 #define LANE_SPIN_NS 12000
+#define LANE_SPIN_LARGE_NS 60000
 
 static struct {
 	struct fuse_session *session;
@@ -327,26 +337,20 @@ static int served_here(int fd, const void *request, size_t bytes)
 static int receive(struct fuse_session *se, struct fuse_buf *buf,
 		   int (*orig)(struct fuse_session *, struct fuse_buf *))
 {
-	int64_t end = 0, spin = 0, now;
+	int64_t begin = 0;
 
 	for (;;) {
-		int got = orig(se, buf);
+		int got = orig(se, buf), large = got >= LANE_LARGE;
 
-		/* The next of a sequence is just being made. */
-		if (got == -EAGAIN && now_ns() < spin) {
-			sched_yield();
-			continue;
-		}
 		if (got <= 0 || buf->flags & FUSE_BUF_IS_FD ||
 		    !served_here(fuse_session_fd(se), buf->mem, (size_t)got))
 			return got;
 		shim.nr_served++;
-		now = now_ns();
-		if (!end)
-			end = now + LANE_TURN_NS;
-		if (now >= end)
+		if (!begin)
+			begin = now_ns();
+		if (now_ns() - begin >= (large ? LANE_TURN_LARGE_NS : LANE_TURN_NS) ||
+		    !memfs_shim_readable(large ? LANE_SPIN_LARGE_NS : LANE_SPIN_NS))
 			return -EINTR;
-		spin = now + LANE_SPIN_NS;
 	}
 }
 
