@@ -21,11 +21,11 @@ struct group {
 	struct vm *vm;
 	struct zone *z;
 	struct vm_reclaim *rc;
-	struct seg *head[2]; /* of the two lists; NULL: no place there */
-	struct req *swap;    /* the request that grows, or NULL */
-	struct pcp *pcp;     /* frees in turn, or NULL */
-	u32 which;
-	bool disk; /* a page of a file may be written */
+	struct seg *head[2];	    /* of the two lists; NULL: no place there */
+	struct req *swap;	    /* the request that grows, or NULL */
+	bool together;		    /* freed pages are given back at the end, */
+	u32 freed[GROUP], nr_freed; /* these */
+	bool disk;		    /* a page of a file may be written */
 	bool forgets_young;
 	/* since the counters were brought up to date */
 	u32 taken;		     /* off the ring */
@@ -58,8 +58,7 @@ static inline bool disk_takes(const struct vm *vm, const struct vm_reclaim *rc)
 static __always_inline struct group group_begin(struct vm *vm, struct zone *z,
 						struct vm_reclaim *rc)
 {
-	const u32 which = pcp_which(vm, true);
-	struct pcp *pcp = &z->pcp[which];
+	const struct pcp *pcp = &z->pcp[pcp_which(vm, true)];
 
 	return (struct group){
 		.vm = vm,
@@ -68,8 +67,7 @@ static __always_inline struct group group_begin(struct vm *vm, struct zone *z,
 		.head = { seg_with_place(vm, &z->lru[LRU_INACTIVE]),
 			  seg_with_place(vm, &z->lru[LRU_ACTIVE]) },
 		.swap = swap_request(vm, rc),
-		.pcp = pcp_takes_turns(vm, pcp) ? pcp : NULL,
-		.which = which,
+		.together = pcp_takes_turns(vm, pcp),
 		.disk = disk_takes(vm, rc),
 		.forgets_young = !z->open && vm->closed_rules & VM_RULE_SHRINK_UNREF,
 	};
@@ -92,12 +90,21 @@ static __always_inline void put(struct group *g, u32 list, struct page *p, u32 p
 	(PG_LOCKED | PG_WRITEBACK | PG_CLIENTMAPPED | PG_DIRTY | PG_MLOCKED | \
 	 RMAP_MASK | EXTRA_MASK)
 
+/* The order in which pages come back shows: those of a group before anything else. */
+static inline void give_back(struct group *g)
+{
+	vm_free_many(g->vm, g->z, g->freed, g->nr_freed);
+	g->nr_freed = 0;
+}
+
 static __always_inline bool free_it(struct group *g, u32 pfn)
 {
-	if (g->pcp)
-		free_in_turn(g->vm, g->z, g->pcp, pfn, g->which);
-	else
+	if (g->together) {
+		forget_contents(g->vm, pfn);
+		g->freed[g->nr_freed++] = pfn;
+	} else {
 		vm_free_page_in(g->vm, g->z, pfn, true);
+	}
 	return true;
 }
 
@@ -132,6 +139,7 @@ static __always_inline bool shrink_clean(struct group *g, struct page *p, u32 pf
 		g->left_file++;
 		g->left_buffers += (flags & PG_PRIVATE) != 0;
 	} else {
+		give_back(g);
 		vm_cache_remove(g->vm, pfn);
 	}
 	return free_it(g, pfn);
@@ -237,6 +245,7 @@ static __always_inline u32 group_settle(struct group *g, u32 at)
 	struct zone *z = g->z;
 	struct vm_reclaim *rc = g->rc;
 
+	give_back(g);
 	ring_taken(g->vm, &z->lru[LRU_INACTIVE], at, g->taken);
 	z->item[NR_INACTIVE] -= g->dropped + g->uncached;
 	z->item[NR_INACTIVE_ANON] -= g->uncached;
