@@ -24,6 +24,8 @@ import trio
 
 from memfs import shim
 from memfs.callers import POLL_S, errno_of, resume
+from memfs.direct import TABLE as DIRECT_TABLE
+from memfs.direct import Direct
 from memfs.handlers import Handlers
 from memfs.inodes import Inode, number
 from memfs.listings import Listings
@@ -216,6 +218,8 @@ class Session:
         operations = Operations(self.handlers)
         operations.init = self.initialised.set  # type: ignore[method-assign]
         SHIM.start(self._on_fallocate, self._on_lseek)
+        direct = Direct(self.handlers)
+        SHIM.attach_direct(direct.answer, direct.room, DIRECT_TABLE)
         pyfuse3.init(operations, mountpoint, set(options))
 
     async def serve(self) -> None:

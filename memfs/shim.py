@@ -20,7 +20,7 @@ import ctypes
 import errno
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ HOOKS = (
     "background",
     "lane",
     "text",
+    "direct",
 )
 
 # What the mount does without each: one row a hook, shown in status.
@@ -54,6 +55,7 @@ LESSER_FORM = {
     "background": "at most 12 background requests are in flight",
     "lane": "reads and writes of resident pages are answered in Python, too",
     "text": "reads and closes of generated files are answered in Python, too",
+    "direct": "names and attributes of volumes are answered through pyfuse3, too",
 }
 
 PAGE_SIZE = 4096
@@ -64,6 +66,11 @@ CLOSED_MOST = 256
 # Of the kernel's background requests (16 bits on the wire).
 MAX_BACKGROUND = 8192
 
+# What a direct answer may be beside bytes or a -errno: fuse_direct.h.
+DIRECT_NOT = 1 << 20
+DIRECT_NONE = DIRECT_NOT + 1
+
+DirectFn = Callable[[int, int, int, int], int]
 FallocateFn = Callable[[int, int, int, int, int], None]
 LseekFn = Callable[[int, int, int, int], None]
 
@@ -77,6 +84,9 @@ _FALLOCATE = ctypes.PYFUNCTYPE(
 )
 _LSEEK = ctypes.PYFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_int64, ctypes.c_int
+)
+_DIRECT = ctypes.PYFUNCTYPE(
+    ctypes.c_int, ctypes.c_uint32, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint32
 )
 
 
@@ -254,6 +264,20 @@ class Shim:
         args = ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p
         _function(self._lib, "memfs_shim_lane_attach", None, *args)(read, write, vm)
         return True
+
+    # Requests that Python answers at once: see memfs/direct.py.
+
+    def attach_direct(
+        self, answer: DirectFn, room: Any, opcodes: Iterable[int]
+    ) -> None:
+        """Have *answer* asked first about these requests; without the shim: nobody."""
+        if self._lib is None:
+            return
+        call = _DIRECT(answer)
+        self._callbacks += call, room
+        args = _DIRECT, ctypes.c_void_p, ctypes.c_uint64
+        attach = _function(self._lib, "memfs_shim_direct_attach", None, *args)
+        attach(call, ctypes.addressof(room), sum(1 << opcode for opcode in opcodes))
 
     def take(self, req: int) -> None:
         """What follows is done for this request, which was handed over before."""

@@ -9,7 +9,7 @@ called while it does.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from memfs.request import Attr, Caller, StatFs
 
@@ -67,6 +67,9 @@ class Volume(Protocol):
         fh: int | None = None,
     ) -> Attr: ...
     async def lookup(self, parent: int, name: bytes) -> tuple[int, Attr]: ...
+    def at_once(self, what: str, *args: Any) -> bool:
+        """Whether the call of that name with these arguments is sure not to wait."""
+
     def forget(self, ino: int, nlookup: int) -> None: ...
     def remember(self, ino: int) -> None: ...
     async def readdir(self, ino: int, cookie: int) -> list[VolumeEntry]: ...

@@ -159,6 +159,9 @@ class FakePages:
         self.dirty.discard(index)
         self.cache.written += 1
 
+    def light(self):
+        return False
+
     def drop_now(self):
         return False
 

@@ -48,6 +48,7 @@ RANKS = (
         "memfs.turns",
     ),
     ("memfs.handlers",),
+    ("memfs.direct",),
     ("memfs.fuse",),
     ("memfs.daemon",),
     ("memfs.reports",),

@@ -642,6 +642,25 @@ def test_a_name_removed_before_readdir_gets_there_is_left_out(vol):
     assert sorted(vol.listing()[2:]) == sorted(b"0 1 2 3 4 6 7 8 9 ten".split())
 
 
+def test_what_is_sure_not_to_wait(vol):
+    vol.put("f", b"abc")
+    vol.volume.table.file(vol.ino("f")).pages.light = lambda: False
+    vol.link("f", "g")
+    at_once = vol.volume.at_once
+    assert at_once("lookup", 1, b"f")
+    assert at_once("unlink", 1, b"f")  # the other name stays
+    assert at_once("unlink", 1, b"nothing")
+    assert not at_once("fsync", 1, False)
+    vol.unlink("g")
+    assert not at_once("unlink", 1, b"f")
+    fh = vol.open("f")
+    assert at_once("release", fh)
+    assert at_once("unlink", 1, b"f")
+    vol.unlink("f")
+    assert not at_once("release", fh)
+    vol.close(fh)
+
+
 # Holes
 
 

@@ -17,6 +17,7 @@
  *	KILLS		whether a WRITE's caller may not keep set-ID bits
  *	LANE		reads and writes of resident pages are answered here: fuse_lane.c
  *	TEXT		reads and closes of renderings, too: fuse_text.c
+ *	DIRECT		names and attributes of volumes: Python at once, fuse_direct.c
  *
  * Context: one thread, the one that runs the session; memfs_shim_inval*() alone may
  * be called from others. Nothing here allocates or waits.
@@ -37,6 +38,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fuse_direct.h"
 #include "fuse_init.h"
 #include "fuse_interrupt.h"
 #include "fuse_lane.h"
@@ -44,11 +46,11 @@
 #include "fuse_text.h"
 
 /*
- * Requests of the short way are served for so long, then others have their turn. A
- * large one takes longer than that by itself: a few of them make a turn, as long as
- * one of the model's own.
+ * Requests of the short way are served for so long, as on the long one (TURN_NS in
+ * memfs/turns.py), then others have their turn. A large one takes longer than that by
+ * itself: a few of them make a turn.
  */
-#define LANE_TURN_NS 100000
+#define LANE_TURN_NS 200000
 #define LANE_TURN_LARGE_NS 400000
 #define LANE_LARGE 131072
 /*
@@ -314,6 +316,7 @@ SHIM_EXPORT struct fuse_session *fuse_session_new(struct fuse_args *args,
 	shim.hooks |= shim.on_fallocate ? HOOK_FALLOCATE : 0u;
 	shim.hooks |= shim.on_lseek ? HOOK_LSEEK : 0u;
 	shim.hooks |= lane_attached() ? HOOK_LANE : 0u;
+	shim.hooks |= direct_attached() ? HOOK_DIRECT : 0u;
 	return shim.session;
 }
 
@@ -328,9 +331,11 @@ static int kills_set_id(const struct fuse_buf *buf)
 	       in->write_flags & FUSE_WRITE_KILL_SUIDGID;
 }
 
+/* The short way, or a shorter one than libfuse's. */
 static int served_here(int fd, const void *request, size_t bytes)
 {
-	return lane_serve(fd, request, bytes) || text_serve(fd, request, bytes);
+	return lane_serve(fd, request, bytes) || text_serve(fd, request, bytes) ||
+	       direct_serve(fd, request, bytes);
 }
 
 /* The next request that is not for the short way, or why there is none. */

@@ -22,6 +22,7 @@ enum {
 	HOOK_BACKGROUND = 1 << 7,
 	HOOK_LANE = 1 << 8,
 	HOOK_TEXT = 1 << 9,
+	HOOK_DIRECT = 1 << 10,
 };
 
 /* As many requests may wait, and be interrupted, at once; the rest only wait. */

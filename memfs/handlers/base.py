@@ -73,6 +73,10 @@ class Base:
         index, own = split(ino)
         return self._inodes.volumes[index], index, own
 
+    def opened(self, fh: int) -> tuple[Volume, int] | None:
+        """The volume of an open file of one, and its own handle."""
+        return self._open.get(fh)
+
     def manners(self, ino: int) -> Manners:
         return self._inodes.by_ino[ino].node.manners
 

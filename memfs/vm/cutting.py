@@ -90,6 +90,15 @@ def forget_now(file: PageFile) -> bool:
     return True
 
 
+def is_light(file: PageFile) -> bool:
+    """Whether forget_now() would do it."""
+    if file.dead or file.dropping:
+        return False
+    now = file.stat()
+    held = now.nr_vmas or now.nr_writeback or now.nr_locked
+    return not held and now.nrpages + now.nr_swapped <= BUDGET
+
+
 def _forgotten(file: PageFile) -> None:
     file.size = 0
     file.m.files.forget(file)

@@ -363,6 +363,10 @@ class PageFile:
             return
         yield from cutting.forget(self)
 
+    def light(self) -> bool:
+        """Whether drop_now() would do it."""
+        return cutting.is_light(self)
+
     def drop_now(self) -> bool:
         """As ``drop``, if that is done at once; False: it takes an operation."""
         return cutting.forget_now(self)

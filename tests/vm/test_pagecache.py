@@ -443,3 +443,30 @@ def test_host_memory_bounds_the_bytes(host_file):
         assert read(m, file) == data
         assert read(m, shm) == data
         assert_valid(m)
+
+
+@pytest.mark.parametrize("kind", ["file", "shm"])
+def test_a_small_file_is_dropped_at_once(machine, file, shm, kind):
+    """As drop() does; what is on its way to the disk, mapped or large takes that."""
+    small_one = {"file": file, "shm": shm}[kind]
+    write(machine, small_one, 0, pattern(MIB))
+    if kind == "file":
+        machine.sched.run(file.writeback())
+        assert file.stat().nr_writeback and not file.light()
+        assert not file.drop_now()
+        machine.sched.run(file.fsync())
+        assert file.stat().nrpages == 256
+    assert small_one.light()
+    assert small_one.drop_now()
+    assert small_one.dead and not small_one.light() and not small_one.drop_now()
+    assert small_one not in machine.files.all()
+    assert_valid(machine)
+
+
+def test_a_large_file_is_not_dropped_at_once(machine, shm):
+    write(machine, shm, 0, bytes(17 * MIB))
+    assert not shm.light()
+    assert not shm.drop_now()
+    assert shm.stat().nrpages == 17 * 256
+    machine.sched.run(shm.drop())
+    assert shm.dead

@@ -116,6 +116,11 @@ class InodeTable:
         if inode.key is not None and self._keys.get(inode.key) is inode:
             del self._keys[inode.key]
 
+    @property
+    def crowded(self) -> bool:
+        """There are more inodes that nobody refers to than are kept."""
+        return len(self._unused) > self.keep_idle
+
     def surplus(self) -> Inode | None:
         """An unreferenced inode to forget, None when there are few enough.
 

@@ -123,6 +123,30 @@ class PagedVolume:
         self.store.chown(inode, new_uid, new_gid)
         inode.uid, inode.gid = new_uid, new_gid
 
+    # What waits, and what does not
+
+    def at_once(self, what: str, *args: Any) -> bool:
+        """Whether a call is sure not to wait; False: it may."""
+        calm: Callable[..., bool] | None = getattr(self, f"_calm_{what}", None)
+        return calm is not None and calm(*args)
+
+    def _calm_lookup(self, parent: int, name: bytes) -> bool:
+        return not (self.store.forgets and self.table.crowded)
+
+    def _calm_unlink(self, parent: int, name: bytes) -> bool:
+        inode = self.table.directory(parent).children.get(name)
+        if not isinstance(inode, File) or inode.nlink > 1 or inode.nopen:
+            return True
+        return self._light(inode)
+
+    def _calm_release(self, fh: int) -> bool:
+        file = self.handles.get(fh).file
+        return bool(file.nlink) or file.nopen > 1 or self._light(file)
+
+    def _light(self, file: File) -> bool:
+        """Its pages can be dropped at once."""
+        return file.pages is None or file.pages.light()
+
     # Names
 
     async def lookup(self, parent: int, name: bytes) -> tuple[int, Attr]:

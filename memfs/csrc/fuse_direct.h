@@ -1,0 +1,28 @@
+/*
+ * fuse_direct.h - requests that Python answers at once: see fuse_direct.c
+ */
+#ifndef MEMFS_FUSE_DIRECT_H
+#define MEMFS_FUSE_DIRECT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fuse_shim.h"
+
+/* What the answer of a request is, beside so many bytes, or a -errno. */
+enum {
+	DIRECT_NOT = 1 << 20, /* it takes the long way */
+	DIRECT_NONE,	      /* it wants none */
+};
+
+/* The answer is written to memfs_shim_direct_attach()'s room. */
+typedef int (*direct_fn)(uint32_t opcode, uint64_t nodeid, const void *body,
+			 uint32_t bytes);
+
+/* Whether a request, as it came from the kernel, has been answered. */
+SHIM_INTERNAL int direct_serve(int fd, const void *request, size_t bytes);
+SHIM_INTERNAL int direct_attached(void);
+
+SHIM_EXPORT void memfs_shim_direct_attach(direct_fn call, void *room, uint64_t opcodes);
+
+#endif
