@@ -452,13 +452,16 @@ def test_a_small_file_is_dropped_at_once(machine, file, shm, kind):
     write(machine, small_one, 0, pattern(MIB))
     if kind == "file":
         machine.sched.run(file.writeback())
-        assert file.stat().nr_writeback and not file.light()
+        assert file.stat().nr_writeback
+        assert not file.light()
         assert not file.drop_now()
         machine.sched.run(file.fsync())
         assert file.stat().nrpages == 256
     assert small_one.light()
     assert small_one.drop_now()
-    assert small_one.dead and not small_one.light() and not small_one.drop_now()
+    assert small_one.dead
+    assert not small_one.light()
+    assert not small_one.drop_now()
     assert small_one not in machine.files.all()
     assert_valid(machine)
 
