@@ -746,6 +746,23 @@ def test_what_cannot_be_written_back_is_told_once_and_not_lost(own_mount, small_
     mount.finish()
 
 
+def test_what_was_stored_on_a_full_host_is_kept(own_mount, small_host):
+    """The kernel writes it back when it is too late to refuse it."""
+    mount = own_mount()
+    size = 6 << 20
+    with open(mount / "files" / "f", "w+b") as f:
+        f.truncate(size)
+        with mmap.mmap(f.fileno(), 0) as memory:
+            for at in range(0, size, 4096):
+                memory[at : at + 4] = b"abcd"
+            assert errno_of(memory.flush) == "ENOSPC"
+        assert (mount / "files" / "f").read_bytes().count(b"abcd") == size // 4096
+        sh("mount -o remount,size=16M $1", small_host)
+        os.fsync(f.fileno())
+    assert (small_host / "f").read_bytes().count(b"abcd") == size // 4096
+    mount.finish()
+
+
 def test_shm_ends_with_the_mount_and_has_a_limit(own_mount):
     mount = own_mount()
     st = os.statvfs(mount / "shm")

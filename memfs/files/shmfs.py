@@ -198,7 +198,7 @@ class ShmStore:
 
     # Data
 
-    def reserve(self, file: File, off: int, nbytes: int) -> int:
+    def reserve(self, file: File, off: int, nbytes: int, stored: bool) -> int:
         first, end = _pages(off, nbytes)
         extents: Extents = file.backing.extents
         room = self.max_pages - self.used_pages

@@ -319,8 +319,9 @@ class HostStore:
 
     # Data
 
-    def reserve(self, file: File, off: int, nbytes: int) -> int:
-        if not self._space.take(nbytes) and not _has_blocks(file, off + nbytes):
+    def reserve(self, file: File, off: int, nbytes: int, stored: bool) -> int:
+        known = self._space.take(nbytes) or stored
+        if not known and not _has_blocks(file, off + nbytes):
             nbytes = self._space.promise(nbytes)
         file.backing.recount = True
         return nbytes

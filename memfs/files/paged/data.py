@@ -146,7 +146,7 @@ class Data:
                 raise TreeError(errno.EFBIG)
             data = data[: MAX_FILE_BYTES - off]
         pages = file.pages or self.pages_of(file)
-        room = self.store.reserve(file, off, len(data))
+        room = self.store.reserve(file, off, len(data), cached)
         if room < len(data):
             data = data[:room]
         if file.mode & SET_ID:

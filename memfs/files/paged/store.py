@@ -99,8 +99,12 @@ class Store(Protocol):
     def dirty_files(self) -> list[File]:
         """Files that nobody has open and that wait for write-back, oldest first."""
 
-    def reserve(self, file: File, off: int, nbytes: int) -> int:
+    def reserve(self, file: File, off: int, nbytes: int, stored: bool) -> int:
         """How many of *nbytes* may be written at *off*.
+
+        Args:
+            stored: through a mapping, and so written already to whoever did it: a
+                store that can keep them, and say later what became of them, does.
 
         Raises:
             TreeError: ENOSPC if none.
