@@ -116,6 +116,9 @@ class Exerciser:
 
     def write(self, kind, data, client):
         off, n = some_range(self.rng)
+        if client:  # The real kernel has the pages before a process stores into them.
+            start = off // PAGE * PAGE
+            self._read(kind, data, start, off + n - start, True)
         new = self.rng.randbytes(n)
         data += bytes(max(0, off - len(data)))
         data[off : off + n] = new
