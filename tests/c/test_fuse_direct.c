@@ -1,0 +1,137 @@
+/*
+ * test_fuse_direct.c - which requests are answered at once, and with what
+ *
+ * Requests as the kernel writes them, to a function that answers what it is told to;
+ * what is answered comes out of a pipe.
+ */
+#include "fuse_direct.c"
+
+#include <fcntl.h>
+
+#include "harness.h"
+
+#define VOLUMES_INO (1ull << VOLUME_SHIFT | 5)
+
+static char room[256];
+
+static struct {
+	int calls, answer;
+	uint32_t opcode, bytes;
+	uint64_t nodeid;
+	char body[16];
+} asked;
+
+static int answer(uint32_t opcode, uint64_t nodeid, const void *body, uint32_t bytes)
+{
+	asked.calls++;
+	asked.opcode = opcode;
+	asked.nodeid = nodeid;
+	asked.bytes = bytes;
+	memcpy(asked.body, body, bytes);
+	return asked.answer;
+}
+
+struct request {
+	struct fuse_in_header head;
+	char body[8];
+};
+
+/* Whether a request is served; what its answer is, in bytes, is in *got. */
+static int serve(uint32_t opcode, uint64_t nodeid, int with,
+		 struct fuse_out_header *got, char *bytes)
+{
+	struct request r = {
+		.head = { .len = sizeof(r),
+			  .opcode = opcode,
+			  .unique = 7,
+			  .nodeid = nodeid },
+		.body = "name",
+	};
+	int out[2], served;
+
+	CHECK_EQ(0, pipe(out));
+	CHECK_EQ(0, fcntl(out[0], F_SETFL, O_NONBLOCK));
+	memset(&asked, 0, sizeof(asked));
+	memset(got, 0, sizeof(*got));
+	asked.answer = with;
+	served = direct_serve(out[1], &r, sizeof(r));
+	if (read(out[0], got, sizeof(*got)) > 0 && got->len > sizeof(*got))
+		CHECK(read(out[0], bytes, got->len - sizeof(*got)) > 0);
+	close(out[0]);
+	close(out[1]);
+	return served;
+}
+
+static void attach(void)
+{
+	strcpy(room, "answer");
+	memfs_shim_direct_attach(answer, room,
+				 1ull << FUSE_LOOKUP | 1ull << FUSE_UNLINK |
+					 1ull << FUSE_FORGET);
+}
+
+static void test_bytes_and_errors_are_answered(void)
+{
+	struct fuse_out_header got;
+	char bytes[16] = "";
+
+	attach();
+	CHECK_EQ(1, serve(FUSE_LOOKUP, VOLUMES_INO, 6, &got, bytes));
+	CHECK_EQ(7, got.unique);
+	CHECK_EQ(sizeof(got) + 6, got.len);
+	CHECK_EQ(0, got.error);
+	CHECK_EQ(0, memcmp(bytes, "answer", 6));
+	CHECK_EQ(FUSE_LOOKUP, asked.opcode);
+	CHECK_EQ(VOLUMES_INO, asked.nodeid);
+	CHECK_EQ(8, asked.bytes);
+	CHECK_EQ(0, strcmp(asked.body, "name"));
+
+	CHECK_EQ(1, serve(FUSE_UNLINK, VOLUMES_INO, 0, &got, bytes));
+	CHECK_EQ(sizeof(got), got.len);
+	CHECK_EQ(0, got.error);
+	CHECK_EQ(1, serve(FUSE_UNLINK, VOLUMES_INO, -2, &got, bytes));
+	CHECK_EQ(sizeof(got), got.len);
+	CHECK_EQ(-2, got.error);
+}
+
+static void test_what_wants_no_answer_gets_none(void)
+{
+	struct fuse_out_header got;
+	char bytes[16];
+
+	attach();
+	/* Of any inode: a batch names none. */
+	CHECK_EQ(1, serve(FUSE_FORGET, 0, DIRECT_NONE, &got, bytes));
+	CHECK_EQ(1, asked.calls);
+	CHECK_EQ(0, got.len);
+}
+
+static void test_what_takes_the_long_way(void)
+{
+	struct fuse_in_header head = { .opcode = FUSE_LOOKUP, .nodeid = VOLUMES_INO };
+	struct fuse_out_header got;
+	char bytes[16];
+
+	attach();
+	CHECK_EQ(0, serve(FUSE_LOOKUP, VOLUMES_INO, DIRECT_NOT, &got, bytes));
+	CHECK_EQ(0, got.len);
+	CHECK_EQ(1, asked.calls);
+	/* Not of a volume; not asked for; of a number that has no bit. */
+	CHECK_EQ(0, serve(FUSE_LOOKUP, 5, 0, &got, bytes));
+	CHECK_EQ(0, serve(FUSE_GETATTR, VOLUMES_INO, 0, &got, bytes));
+	CHECK_EQ(0, serve(FUSE_LOOKUP + 64, VOLUMES_INO, 0, &got, bytes));
+	CHECK_EQ(0, asked.calls);
+	CHECK_EQ(0, direct_serve(-1, &head, sizeof(head) - 1));
+	CHECK(direct_attached());
+	memfs_shim_direct_attach(NULL, NULL, 0);
+	CHECK_EQ(0, serve(FUSE_LOOKUP, VOLUMES_INO, 0, &got, bytes));
+	CHECK(!direct_attached());
+}
+
+int main(void)
+{
+	RUN(test_bytes_and_errors_are_answered);
+	RUN(test_what_wants_no_answer_gets_none);
+	RUN(test_what_takes_the_long_way);
+	return 0;
+}
