@@ -135,6 +135,7 @@ static void release(struct vm *vm, u32 first, u32 nr);
  */
 bool vm_frame_move(struct vm *vm, u32 from, u32 to)
 {
+	vm_twin_move(vm, from, to);
 	if (bit_test(vm->resident, from)) {
 		stream_page(vm_frame_new(vm, to), frame_at(vm, from));
 		return true;

@@ -32,6 +32,19 @@ void vm_twin_drop(struct vm *vm, u32 pfn)
 		vm->twin_pfn[pfn % NR_TWINS] = 0;
 }
 
+/* A page moves, and its flags with it: whatever was known of its new frame goes. */
+void vm_twin_move(struct vm *vm, u32 from, u32 to)
+{
+	const u8 *twin = twin_of(vm, from);
+
+	vm_twin_drop(vm, to);
+	if (!twin)
+		return;
+	memmove(vm->twins + (size_t)(to % NR_TWINS) * PAGE_SIZE, twin, PAGE_SIZE);
+	vm_twin_drop(vm, from);
+	vm->twin_pfn[to % NR_TWINS] = to + 1;
+}
+
 /* Before a page is written to: its bytes are what the kernel's copy began with. */
 void vm_twin_keep(struct vm *vm, u32 pfn, const u8 *frame)
 {

@@ -121,6 +121,7 @@ void vm_client_ask(struct vm *vm, u32 pfn); /* the kernel is to give its copy ba
 void vm_twin_keep(struct vm *vm, u32 pfn, const u8 *frame);
 bool vm_twin_merge(struct vm *vm, u32 pfn, u32 at, u32 n, u8 *frame, const u8 *buf);
 void vm_twin_drop(struct vm *vm, u32 pfn);
+void vm_twin_move(struct vm *vm, u32 from, u32 to);
 
 /* rmap.c */
 int vm_rmap_add(struct vm *vm, u32 pfn, u32 pte); /* 0 or VM_NOMEM */
