@@ -54,6 +54,8 @@ static enum vm_reason refuses(struct vm *vm, u32 pfn)
 		return WHY_PAGEVEC;
 	if (p->flags & PG_CLIENTMAPPED)
 		return WHY_MAPPED;
+	if (p->flags & PG_FALLBACK && (p->flags & (PG_PRIVATE | PG_DIRTY | RMAP_MASK)))
+		return WHY_BUFFERS;
 	if (!(p->flags & PG_ANON) && !vm_frame_at_hand(vm, pfn))
 		return WHY_IO_ERROR;
 	return WHY_NONE;

@@ -54,6 +54,24 @@ int vm_mapping_fd(struct vm *vm, uint32_t id, int fd)
 	return 0;
 }
 
+/*
+ * vm_mapping_fallback - a file that has no way of its own to move its pages
+ *
+ * Its dirty pages are written and their buffers released before they move.
+ *
+ * Models: mm/migrate.c fallback_migrate_page(), 2.6.18. Return: 0, -EINVAL, or -EBUSY:
+ * it has pages already.
+ */
+int vm_mapping_fallback(struct vm *vm, uint32_t id)
+{
+	if (!mapping_ok(vm, id) || is_shm(&vm->mappings[id]))
+		return -EINVAL;
+	if (vm->mappings[id].nrpages)
+		return -EBUSY;
+	vm->mappings[id].fallback = 1;
+	return 0;
+}
+
 int vm_mapping_size(struct vm *vm, uint32_t id, uint64_t bytes)
 {
 	if (!mapping_ok(vm, id))
@@ -96,10 +114,21 @@ static void cache_insert(struct vm *vm, struct mapping *m, u32 index, u32 pfn)
 	struct zone *z = page_zone(vm, pfn);
 
 	p->flags |= is_shm(m) ? PG_CACHED | PG_SWAPBACKED : PG_CACHED;
+	p->flags |= m->fallback ? (u32)PG_FALLBACK : 0;
 	p->index = vm_tree_insert(vm, m, index, pfn + 1);
 	m->nrpages++;
 	z->item[NR_FILE]++;
 	z->item[NR_SHMEM] += is_shm(m);
+}
+
+void vm_release_buffers(struct vm *vm, u32 pfn)
+{
+	struct page *p = &vm->pages[pfn];
+
+	if (!(p->flags & PG_PRIVATE))
+		return;
+	p->flags &= ~(u32)PG_PRIVATE;
+	page_zone(vm, pfn)->item[NR_BUFFERS]--;
 }
 
 void vm_cache_uncount(struct vm *vm, struct mapping *m, u32 pfn)
@@ -107,12 +136,9 @@ void vm_cache_uncount(struct vm *vm, struct mapping *m, u32 pfn)
 	struct page *p = &vm->pages[pfn];
 	struct zone *z = page_zone(vm, pfn);
 
-	if (p->flags & PG_PRIVATE) {
-		p->flags &= ~(u32)PG_PRIVATE;
-		z->item[NR_BUFFERS]--;
-	}
+	vm_release_buffers(vm, pfn);
 	vm_client_clear(vm, pfn);
-	p->flags &= ~(PG_CACHED | PG_MAPPEDTODISK);
+	p->flags &= ~(PG_CACHED | PG_MAPPEDTODISK | PG_FALLBACK);
 	p->index = 0;
 	m->nrpages--;
 	z->item[NR_FILE]--;

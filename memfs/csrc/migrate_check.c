@@ -27,8 +27,7 @@ static void check_page(const struct run *r, u32 pfn)
 		why = WHY_HELD;
 	if (!why && needs_slot(r, p) && swap_full(r->vm))
 		why = WHY_NO_SWAP;
-	if (!why && r->mig->flags & VM_MIG_WRITEOUT && is_file(p) &&
-	    !(~p->flags & (PG_DIRTY | PG_ERROR)))
+	if (!why && writes_first(r, p) && !(~p->flags & (PG_DIRTY | PG_ERROR)))
 		why = WHY_IO_ERROR;
 	r->mig->attempted++;
 	r->mig->moved += why == WHY_NONE;

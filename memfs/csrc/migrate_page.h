@@ -3,7 +3,8 @@
  *
  * A header, because the passes ask it of every page. The 2004 ways stand here:
  * dirty file pages are written first, anonymous pages take a swap slot, page tables
- * are left to the faults. So do the points at which a page can be made to refuse.
+ * are left to the faults. The first is today's, too, of files that have no way of
+ * their own to move. So do the points at which a page can be made to refuse.
  *
  * Models: mm/memhotplug.c remap_onepage() of the hot removal prototype, 2.6.7.
  */
@@ -144,7 +145,7 @@ static enum vm_reason prepare(const struct run *r, u32 pfn, u32 held)
 		if (why)
 			return why;
 	}
-	if (r->mig->flags & VM_MIG_WRITEOUT && is_file(p)) {
+	if (writes_first(r, p)) {
 		why = write_out(r, pfn, held);
 		if (why)
 			return why;
@@ -194,6 +195,8 @@ static inline enum outcome try_page(struct run *r, u32 old, u32 held,
 	new = vm_alloc_zonelist(vm, &r->targets, 0, 0);
 	if (new == NONE)
 		return NO_TARGET;
+	if (p->flags & PG_FALLBACK)
+		vm_release_buffers(vm, old);
 	if (r->mig->flags & slow) {
 		if (needs_slot(r, p))
 			take_slot(r, old);

@@ -117,7 +117,7 @@ static bool plain_ways(const struct run *r)
 static inline bool is_plain(const struct vm *vm, u32 pfn)
 {
 	const u32 not = TYPE_MASK | PG_LOCKED | PG_WRITEBACK | EXTRA_MASK |
-			PG_CLIENTMAPPED | PG_SWAPCACHE;
+			PG_CLIENTMAPPED | PG_SWAPCACHE | PG_FALLBACK;
 	const u32 flags = vm->pages[pfn].flags;
 
 	return (flags & not ) == VM_T_USER && flags & (PG_CACHED | RMAP_MASK) &&

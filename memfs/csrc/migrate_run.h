@@ -25,6 +25,13 @@ static inline bool is_file(const struct page *p)
 	return (p->flags & (PG_CACHED | PG_SWAPBACKED)) == PG_CACHED;
 }
 
+/* Dirty pages of the file are written before they move. */
+static inline bool writes_first(const struct run *r, const struct page *p)
+{
+	return is_file(p) &&
+	       (r->mig->flags & VM_MIG_WRITEOUT || p->flags & PG_FALLBACK);
+}
+
 static inline bool swap_full(const struct vm *vm)
 {
 	return vm->swap.nr <= 1 || vm->swap.used >= vm->swap.nr - 1;

@@ -175,6 +175,9 @@ static void check_index(struct vm *vm, struct report *r, u32 pfn)
 		vm_violation(r, "page %u: in a tree and in the swap cache", pfn);
 	else if (cached && !in_tree(vm, pfn, p->index))
 		vm_violation(r, "page %u: not at its place of a tree", pfn);
+	else if (((p->flags & PG_FALLBACK) != 0) !=
+		 (cached && vm_handle_mapping(vm, p->index)->fallback))
+		vm_violation(r, "page %u: moves another way than its file", pfn);
 	else if (swapped &&
 		 (p->index >= vm->swap.nr || vm->swap.cache[p->index] != pfn + 1))
 		vm_violation(r, "page %u: slot %u does not name it", pfn, p->index);

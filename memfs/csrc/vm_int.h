@@ -102,6 +102,7 @@ bool vm_tree_next_dirty(struct vm *vm, struct mapping *m, u32 *index, u32 *handl
 
 /* mapping.c; what only files of the page cache share is in filemap.h */
 void vm_cache_remove(struct vm *vm, u32 pfn); /* out of its tree; the page stays */
+void vm_release_buffers(struct vm *vm, u32 pfn);
 void vm_set_dirty(struct vm *vm, u32 pfn);
 void vm_clear_dirty(struct vm *vm, u32 pfn);
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from memfs.mount import Mount
     from memfs.vm import Job, OpRecord
 
-NS_PER_MS = 1_000_000
+NS_PER_S = 1_000_000_000
 
 
 def render(mount: Mount) -> str:
@@ -71,6 +71,8 @@ def _running(mount: Mount, job: Job) -> dict[str, Any]:
 
 def _last(done: OpRecord) -> dict[str, Any]:
     facts = done._asdict()
+    if done.moved and done.duration_ns:
+        facts["per_second"] = done.moved * NS_PER_S // done.duration_ns
     return {key: facts[key] for key in facts if key not in ("id", "name")}
 
 

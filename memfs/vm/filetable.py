@@ -23,7 +23,9 @@ class Files:
         self.held: dict[int, PageFile] = {}
         self._by_id: dict[int, PageFile] = {}
 
-    def create(self, kind: str, owner: FileOwner, size: int = 0) -> PageFile:
+    def create(
+        self, kind: str, owner: FileOwner, size: int = 0, moves: str = ""
+    ) -> PageFile:
         """A file of `size` bytes of which no page is in memory.
 
         Args:
@@ -31,12 +33,13 @@ class Files:
                 whose pages have nowhere to go.
             owner: of the file.
             size: bytes that it has already.
+            moves: how its dirty pages move, a row of MOVES; "": the kind's way.
 
         Raises:
-            VmError: ENOMEM, there are too many; EFBIG.
+            VmError: ENOMEM, there are too many; EFBIG; EINVAL, no such way.
         """
         cutting.check_size(owner, size)
-        file = PageFile(self.m, kind, owner, size)
+        file = PageFile(self.m, kind, owner, size, moves)
         self._by_id[file.id] = file
         return file
 

@@ -19,7 +19,7 @@ from memfs.vm import _ffi, hugetlb, keepers, zones
 from memfs.vm._ffi import Migrate, ZoneItem
 from memfs.vm.errors import VmError
 from memfs.vm.hotplug import find_same
-from memfs.vm.passes import Held, Pass, check_target, targets_of
+from memfs.vm.passes import Held, Pass, check_target, per_second, targets_of
 from memfs.vm.sched import MORE, NS_PER_MS, Op, Park
 
 if TYPE_CHECKING:
@@ -122,10 +122,11 @@ def settle(m: Machine, zone: Zone, run: Pass) -> int:
         return 0
     zones.drain(m, [zone])
     left = zone.in_use
-    ns = m.now - run.since
+    moved, ns = run.walk.moved, m.now - run.since
     m.report(left=left, held=0, reasons=run.walk.reasons())
+    rate = f" ({per_second(moved, ns)} a second)" if ns else ""
     m.klog.add(
-        f"remap {zone.zid}: {run.walk.moved} pages moved in {ns // NS_PER_MS} ms,"
+        f"remap {zone.zid}: {moved} pages moved in {ns // NS_PER_MS} ms{rate},"
         f" {left} left"
     )
     return left

@@ -33,6 +33,13 @@ if TYPE_CHECKING:
 PAGE_SIZE = 1 << PAGE_SHIFT
 CHUNK = 1 << 20  # bytes a call of the core
 KINDS = {"file": _ffi.KIND_FILE, "shm": _ffi.KIND_SHM, "ram": _ffi.KIND_RAM}
+# How a dirty page of a file moves, and which kinds of files may have it so; the first
+# that a kind is named in is its own way.
+MOVES = {
+    "buffers": ("file",),  # with its buffers, dirty as it is
+    "migrate": ("shm", "ram"),  # it has no buffers
+    "fallback": ("file",),  # the file system cannot: written first, buffers released
+}
 
 
 class FileOwner(Protocol):
@@ -51,11 +58,18 @@ class FileOwner(Protocol):
 class PageFile:
     """The page cache of one file."""
 
-    def __init__(self, m: Machine, kind: str, owner: FileOwner, size: int) -> None:
+    def __init__(
+        self, m: Machine, kind: str, owner: FileOwner, size: int, moves: str = ""
+    ) -> None:
         self.m = m
         self.kind = kind
         self.owner = owner
+        self.moves = moves or next(way for way in MOVES if kind in MOVES[way])
+        if kind not in MOVES.get(self.moves, ()):
+            raise VmError(errno.EINVAL, f"pages of {kind} files do not move by {moves}")
         self.id = m.core.mapping_create(KINDS[kind])
+        if self.moves == "fallback":
+            m.core.mapping_fallback(self.id)
         self.size = size
         self.wb_index = 0
         # By which a Revocations hook finds the file in the real kernel; the volume's.

@@ -36,6 +36,7 @@ TICK_NS = HZ_NS // 1000
 QUICK_TICKS = 20  # HZ / 50: as long as the prototype's fast mode waited for one page
 SLOW_TICKS = 10
 HOT_RETRIES = 3  # chosen here: a page that a process uses again each time it is back
+TELL_NS = 5 * HZ_NS  # as often the prototype said that it was still waiting
 MAX_STALLS = 1000  # chosen here: reclaims in a row that did not help
 
 
@@ -46,6 +47,11 @@ class Held(NamedTuple):
     reason: str
     since: int
     name: str
+
+
+def per_second(pages: int, ns: int) -> int:
+    """How many pages a second that was; 0 where no time has passed."""
+    return pages * HZ_NS // ns if ns else 0
 
 
 # -- where to ------------------------------------------------------------------------
@@ -119,6 +125,7 @@ class Pass:
         self._stalls = 0
         self._moved = 0
         self._holders: list[Held] = []
+        self._told = self.since
 
     def run(self) -> Op[None]:
         """Move what can be moved.
@@ -225,14 +232,22 @@ class Pass:
 
     def tell(self) -> None:
         """Say how far it is."""
-        ns = self.m.now - self.since
-        self.m.report(
-            moved=self.walk.moved,
-            per_second=self.walk.moved * HZ_NS // ns if ns else 0,
-            held=self.walk.held,
-            reasons=self.walk.held_reasons(),
+        m, walk = self.m, self.walk
+        reasons = walk.held_reasons()
+        m.report(
+            moved=walk.moved,
+            per_second=per_second(walk.moved, m.now - self.since),
+            held=walk.held,
+            reasons=reasons,
             holders=self._holders,
         )
+        if m.now - self._told >= TELL_NS and m.zones.get(self.zone.zid) is self.zone:
+            self._told = m.now
+            why = ", ".join(f"{nr} {name}" for name, nr in sorted(reasons.items()))
+            m.klog.add(
+                f"remap {self.zone.zid}: {walk.moved} pages moved so far,"
+                f" {self.lists + walk.held} left" + (f" ({why})" if why else "")
+            )
 
     def find_holders(self) -> None:
         """Who holds the pages on hold, as far as that is known."""

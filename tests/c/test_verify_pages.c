@@ -150,6 +150,7 @@ static void del_flags(u32 pfn, u32 flags)
 	POKE(page(pfn)->flags, page(pfn)->flags & ~flags);
 }
 
+BREAK(fallback, add_flags(user_page(PG_CACHED, PG_FALLBACK), PG_FALLBACK))
 BREAK(type, POKE(page(user_page(PG_LRU, 0))->flags, VM_T_OFFLINE))
 BREAK(reserved, POKE(page(typed_page(VM_T_KERNEL, VM_K_RADIX))->flags, VM_T_RESERVED))
 
@@ -239,6 +240,7 @@ static const struct damage damages[] = {
 	D(two_places, "held 1"),
 	D(nobody, "nobody refers to it"),
 	D(index, "not at its place of a tree"),
+	D(fallback, "moves another way than its file"),
 	D(swap_index, "does not name it"),
 	D(both_caches, "in a tree and in the swap cache"),
 	D(dirty_flag, "dirty tag and flag differ"),

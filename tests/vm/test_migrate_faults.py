@@ -43,6 +43,15 @@ class Scene:
         m.core.drain_pagevecs()
         m.core.drain_pcp(ZID)
 
+    def add_huge_page(self) -> None:
+        """And a huge page, in use."""
+        m = self.m
+        m.sched.run(m.enable_zone(ZID))
+        assert m.sched.run(m.hugetlb.resize(1, nid=1, order=9)) == 1
+        area = self.task.mmap_huge(1, 9)
+        m.sched.run(self.task.touch(area, passes=1))
+        m.sched.run(m.disable_zone(ZID))
+
     def remap(self, **options: Any) -> str:
         """Remap the zone. Returns: the errno's name, EINTR, or ok."""
         try:
@@ -304,10 +313,10 @@ def test_a_signal_at_each_point(tmp_path):
     for point in POINTS:
         home = tmp_path / point
         home.mkdir()
-        if point == "migrate.huge":
-            continue
         with small() as m:
             scene = Scene(m, home)
+            if point == "migrate.huge":
+                scene.add_huge_page()
             m.faults.set({"migrate_reference": 1 << 20})
 
             def hook(m):

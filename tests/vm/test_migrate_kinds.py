@@ -42,8 +42,8 @@ class Kind(NamedTuple):
     wrote: int = 0
 
 
-def cached(m, owner, kind="file", clean=False):
-    file = m.files.create(kind, owner())
+def cached(m, owner, kind="file", clean=False, moves=""):
+    file = m.files.create(kind, owner(), moves=moves)
     data = pattern(SIZE)
     write(m, file, 0, data)
     if clean:
@@ -63,6 +63,20 @@ def dirty(m, owner):
         kept = file.stat().nr_dirty == PAGES
         m.sched.run(file.fsync())
         return kept, file.owner.path.read_bytes() == pattern(SIZE), same()
+
+    return Made(PAGES, look)
+
+
+def fallback(m, owner):
+    """Of a file system that cannot move buffers: written first, clean afterwards."""
+    file, same = cached(m, owner, moves="fallback")
+    with pytest.raises(VmError, match="do not move by fallback"):
+        m.files.create("shm", owner(), moves="fallback")
+
+    def look():
+        stat = file.stat()
+        buffers = m.snapshot().total.buffers
+        return same(), (stat.nr_dirty, stat.nr_writeback, buffers) == (0, 0, 0)
 
     return Made(PAGES, look)
 
@@ -252,6 +266,7 @@ def kernel(m, owner):
 KINDS = (
     Kind("clean file", clean),
     Kind("dirty file", dirty),
+    Kind("dirty, no way of its own", fallback, wrote=SIZE // 1024),
     Kind("under writeback", under_writeback, wrote=SIZE // 1024),
     Kind("rewritten without pause", rewritten, wrote=-1),
     Kind("mapped shared", mapped_shared),
@@ -329,6 +344,26 @@ def test_a_remap_that_does_not_wait_leaves_what_is_held(quiet, host_file):
         m.sched.run(m.remap(6, wait=False))
     assert m.now == now
     pin.release()
+
+
+def test_the_log_says_how_far_it_is(quiet, host_file):
+    """While it runs, and after: moved, a second, left, reasons, holders."""
+    m = quiet
+    file = m.files.create("file", host_file())
+    write(m, file, 0, pattern(MIB))
+    m.sched.run(m.pins.file(file, 100, 7, "pipe of 8"))
+    m.sched.run(m.disable_node(1))
+    with pytest.raises(VmError, match="7 pinned"):
+        m.sched.run(m.remap(6))
+    lines = [line.partition("] ")[2] for line in m.klog.text().splitlines()]
+    assert lines[-6:] == [
+        "remap 6: 256 pages of HighMem[6]",
+        "remap 6: 249 pages moved so far, 7 left (7 pinned)",
+        "remap 6: 249 pages moved so far, 7 left (7 pinned)",
+        "remap 6: 249 pages moved in 10000 ms (24 a second), 7 left",
+        "remap 6: 7 pages stay: pinned",
+        "remap 6: 7 of them: pipe of 8",
+    ]
 
 
 def test_who_pins_is_known_and_since_when(quiet, host_file):

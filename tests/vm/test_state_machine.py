@@ -40,6 +40,8 @@ plugged = false
 PAGE = 4096
 MAX_FILE = 3000 * PAGE
 ZONES = (5, 9)
+# Kind, and how dirty pages move: with their buffers, without, not of their own.
+FILES = (("file", ""), ("shm", ""), ("file", "fallback"))
 
 
 class Owner:
@@ -68,9 +70,10 @@ class Bench:
         layout = layout or Layout.parse(SMALL, "small")
         self.m = Machine(layout, seed=3, paranoid=True, batch=batch, prefetch=prefetch)
         self.files = []
-        for kind in ("file", "shm"):
+        for kind, moves in FILES:
             owner = Owner(kind)
-            self.files.append((self.m.files.create(kind, owner), bytearray(), owner))
+            file = self.m.files.create(kind, owner, moves=moves)
+            self.files.append((file, bytearray(), owner))
         self.task = self.m.tasks.create("task", 100)
         self.areas = [self.task.mmap_anon(4000 * PAGE)]
         self.blocks: list[tuple[int, int]] = []
@@ -114,7 +117,7 @@ class Bench:
         file, shadow, owner = self.files[which]
         if isinstance(self.run(file.truncate(size)), VmError):
             return
-        if which == 0:
+        if file.kind == "file":
             owner.file.truncate(size)
         if size < len(shadow):
             del shadow[size:]
@@ -180,7 +183,7 @@ class Bench:
 
 SIZES = st.integers(min_value=1, max_value=700 * PAGE)
 OFFSETS = st.integers(min_value=0, max_value=MAX_FILE - 1)
-WHICH = st.integers(min_value=0, max_value=1)
+WHICH = st.integers(0, len(FILES) - 1)
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -191,7 +194,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.bench = Bench()
 
     def teardown(self) -> None:
-        for which in (0, 1):
+        for which in range(len(FILES)):
             self.bench.read(which, 0, MAX_FILE)
         self.bench.close()
 
@@ -360,8 +363,8 @@ def play(bench: Bench, seed: int, steps: int) -> None:
     rng = random.Random(seed)
     m = bench.m
     moves: list[Callable[[], object]] = [
-        lambda: bench.write(rng.randrange(2), rng.randrange(MAX_FILE), 200_000, 1),
-        lambda: bench.read(rng.randrange(2), rng.randrange(MAX_FILE), 400_000),
+        lambda: bench.write(rng.randrange(3), rng.randrange(MAX_FILE), 200_000, 1),
+        lambda: bench.read(rng.randrange(3), rng.randrange(MAX_FILE), 400_000),
         lambda: bench.touch(rng.randrange(3900), 100, True, "random"),
         lambda: bench.touch(0, 4000, rng.random() < 0.5, "sequential"),
         lambda: bench.run(m.disable_node(1)),
@@ -373,7 +376,7 @@ def play(bench: Bench, seed: int, steps: int) -> None:
         lambda: bench.remap(5, None, True, rng.randrange(8)),
         lambda: bench.remap(1, None, False, 0),
         lambda: bench.run(m.compact()),
-        lambda: bench.pin_file(rng.randrange(2), rng.randrange(500), 20),
+        lambda: bench.pin_file(rng.randrange(3), rng.randrange(500), 20),
         lambda: bench.unpin(0),
         lambda: bench.fault("migrate_reference", rng.randrange(200)),
         bench.fork,
@@ -407,6 +410,7 @@ def test_the_budget_of_a_step_changes_no_state(monkeypatch: pytest.MonkeyPatch) 
         bench = Bench()
         bench.write(0, 0, 600 * PAGE, 1)
         bench.write(1, 0, 600 * PAGE, 2)
+        bench.write(2, 0, 100 * PAGE, 3)
         bench.touch(0, 3000, True, "random")
         bench.fork()
         bench.touch(0, 900, True, "sequential", 0)

@@ -46,6 +46,7 @@ int vm_file_invalidate(struct vm *vm, uint32_t id, uint32_t *index, uint32_t bud
 uint32_t vm_mapping_create(struct vm *vm, uint32_t kind);
 int vm_mapping_destroy(struct vm *vm, uint32_t id);
 int vm_mapping_fd(struct vm *vm, uint32_t id, int fd);
+int vm_mapping_fallback(struct vm *vm, uint32_t id);
 int vm_mapping_size(struct vm *vm, uint32_t id, uint64_t bytes);
 int vm_mapping_stat(struct vm *vm, uint32_t id, struct vm_mapping_stat *out);
 void vm_mapping_clear_error(struct vm *vm, uint32_t id);

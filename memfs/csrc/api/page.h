@@ -40,7 +40,7 @@ enum vm_page_flags {
 	PG_MAPPEDTODISK = 1 << 18,
 	PG_ISOLATED = 1 << 19,
 	PG_PAGEVEC = 1 << 20,
-	PG_AGAIN = 1 << 21,
+	PG_FALLBACK = 1 << 21, /* of a file that has no way of its own to move pages */
 	PG_CLIENTMAPPED = 1 << 22 /* the real kernel may have a copy: revoke.c */
 };
 

@@ -43,6 +43,7 @@ struct mapping {
 	u32 leaf, leaf_base; /* the leaf used last, or NONE */
 	u32 nrpages, nr_dirty, nr_writeback, nr_locked, nr_swapped, nr_vmas, nr_nodes;
 	u32 error;
+	u32 fallback; /* its pages have PG_FALLBACK */
 	int fd;
 	u64 size; /* bytes */
 };

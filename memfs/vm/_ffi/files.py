@@ -48,6 +48,10 @@ class FileCalls(Handle):
         """The descriptor for I/O; -1: none."""
         check(lib.vm_mapping_fd(self.vm, mapping, fd), f"mapping {mapping}")
 
+    def mapping_fallback(self, mapping: int) -> None:
+        """Its file system has no way of its own to move pages."""
+        check(lib.vm_mapping_fallback(self.vm, mapping), f"mapping {mapping}")
+
     def mapping_size(self, mapping: int, size: int) -> None:
         """The size of the file, bytes."""
         check(lib.vm_mapping_size(self.vm, mapping, size), f"size of {size} bytes")
