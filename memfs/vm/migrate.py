@@ -124,7 +124,7 @@ def settle(m: Machine, zone: Zone, run: Pass) -> int:
     left = zone.in_use
     moved, ns = run.walk.moved, m.now - run.since
     m.report(left=left, held=0, reasons=run.walk.reasons())
-    rate = f" ({per_second(moved, ns)} a second)" if ns else ""
+    rate = f" ({per_second(moved, ns)} a second)" if ns and moved else ""
     m.klog.add(
         f"remap {zone.zid}: {moved} pages moved in {ns // NS_PER_MS} ms{rate},"
         f" {left} left"

@@ -1,4 +1,4 @@
-"""Row "latency": one reader of memhotplug while a purge of 16 GiB runs.
+"""Rows "latency": one reader of memhotplug while 16 GiB are purged, or remapped.
 
 The zone is full of anonymous pages and closed. Its swap disk takes no time, so that
 the daemon has work to do all the while instead of waiting for a device. A process of
@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from benchlib import mounts
@@ -33,6 +34,10 @@ lowmem = "512M"
 swap = "{swap}M"
 [[node]]
 size = "512M"
+[[node]]
+size = "{zone}M"
+"""
+EMPTY_NODE = """
 [[node]]
 size = "{zone}M"
 """
@@ -76,10 +81,13 @@ def percentile(values: list[int], percent: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
 
-class Purged:
-    """A mount whose zone is filled and purged, with a reader beside the purge."""
+class Emptied:
+    """A mount whose zone is filled and emptied by `verb`, with a reader beside it."""
 
-    def __init__(self, mount: Path, mib: int, details: dict[str, object]) -> None:
+    def __init__(
+        self, verb: str, mount: Path, mib: int, details: dict[str, object]
+    ) -> None:
+        self._verb = verb
         self._mount = mount
         self._mib = mib
         self._details = details
@@ -118,7 +126,7 @@ class Purged:
             self._command(f"disable {ZONE}\n")
             with reading(self._mount / "memhotplug", times):
                 begin = time.perf_counter()
-                self._command(f"purge {ZONE}\n")
+                self._command(f"{self._verb} {ZONE}\n")
                 seconds = time.perf_counter() - begin
             freed = self._free() - before
             self._command(f"enable {ZONE}\n")
@@ -135,25 +143,34 @@ class Purged:
                 "p99_ms": percentile(times, 99) / 1000,
                 "max_ms": max(times) / 1000,
                 "pages_freed": freed,
-                "purge_s": seconds,
+                "seconds": seconds,
             }
         )
 
 
 @contextlib.contextmanager
-def opened(options: Options) -> Iterator[Bench]:
-    """The row, ready. Raises Unavailable: no FUSE here."""
+def _opened(verb: str, text: str, options: Options) -> Iterator[Bench]:
     mib = QUICK_ZONE_MIB if options.quick else ZONE_MIB
     details: dict[str, object] = {"zone_mib": mib}
     with tempfile.NamedTemporaryFile("w", suffix=".toml") as machine:
-        machine.write(MACHINE.format(zone=mib, swap=2 * mib))
+        machine.write(text.format(zone=mib, swap=2 * mib))
         machine.flush()
         with mounts.memfs("--machine", machine.name) as mount:
             for line in ("swap.latency=0", "swap.bandwidth=1T"):
                 (mount / "control" / "disk").write_text(line + "\n")
-            purged = Purged(mount, mib - SPARE_MIB, details)
-            ours = Side("p99 beside a purge", purged.measure)
+            emptied = Emptied(verb, mount, mib - SPARE_MIB, details)
+            ours = Side(f"p99 beside a {verb}", emptied.measure)
             yield Bench(ours, pinned=False, details=details)
+
+
+def purge_opened(options: Options) -> AbstractContextManager[Bench]:
+    """Row "latency", ready. Raises Unavailable: no FUSE here."""
+    return _opened("purge", MACHINE, options)
+
+
+def remap_opened(options: Options) -> AbstractContextManager[Bench]:
+    """Row "latency-remap", ready: there is a node for what moves."""
+    return _opened("remap", MACHINE + EMPTY_NODE, options)
 
 
 if __name__ == "__main__":

@@ -110,7 +110,16 @@ ROWS = (
         unit="ms",
         gate=5,
         aim=1,
-        open=latency.opened,
+        open=latency.purge_opened,
+        lower_is_better=True,
+    ),
+    Row(
+        name="latency-remap",
+        what="the same while 16 GiB are remapped to an empty node",
+        unit="ms",
+        gate=5,
+        aim=1,
+        open=latency.remap_opened,
         lower_is_better=True,
     ),
     Row(
