@@ -65,8 +65,11 @@ static inline void prefetch_behind(struct vm *vm, u32 pfn)
 {
 	const struct page *p = &vm->pages[pfn];
 
+	prefetchw(&vm->free_map[pfn >> 6]);
 	if (p->flags & PG_ANON)
 		prefetchw(&vm->stamps[pfn]);
+	else
+		prefetchw(&vm->resident[pfn >> 6]);
 	if (p->flags & RMAP_SINGLE)
 		prefetchw(&vm->ptes[p->rmap]);
 	if (p->flags & PG_CACHED)
@@ -138,12 +141,12 @@ static inline void move_plain(struct run *r, struct tally *t, u32 old, u32 new, 
 	} else {
 		*vm_slot(vm, p.index) = new + 1;
 		r->copied += vm_frame_move(vm, old, new);
+		frame_freed(vm, old);
 	}
 	if (p.flags & RMAP_SINGLE)
 		vm->ptes[p.rmap] = (vm->ptes[p.rmap] & ~PTE_PFN) | new;
 	else if (p.flags & RMAP_CHAIN)
 		vm_rmap_move(vm, &p, new);
-	frame_freed(vm, old);
 }
 
 /* ---- a run of pages ---- */

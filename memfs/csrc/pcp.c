@@ -40,6 +40,18 @@ static void free_bulk(struct vm *vm, struct zone *z, struct pcp *pcp, u32 nr)
 		vm_buddy_free(vm, z, pcp_pop_tail(pcp), 0);
 }
 
+/* A block is taken from its end downwards: what comes next is most likely below. */
+static void prefetch_below(struct vm *vm, u32 pfn, u32 nr)
+{
+	u32 i;
+
+	if (!vm->conf.prefetch || pfn < nr)
+		return;
+	for (i = pfn - nr; i < pfn; i += 64 / sizeof(struct page))
+		prefetchw(&vm->pages[i]);
+	prefetchw(&vm->stamps[pfn - nr]);
+}
+
 /* The list gets a batch of pages from the buddy lists. */
 void vm_pcp_refill(struct vm *vm, struct zone *z, struct pcp *pcp, u32 which)
 {
@@ -52,6 +64,8 @@ void vm_pcp_refill(struct vm *vm, struct zone *z, struct pcp *pcp, u32 which)
 		z->item[NR_PCP] += nr;
 		left -= nr;
 	} while (left && nr);
+	if (nr)
+		prefetch_below(vm, pfn[nr - 1], pcp->batch);
 }
 
 static u32 buffered_rmqueue(struct vm *vm, struct zone *z, u32 order, u32 flags)
