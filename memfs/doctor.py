@@ -306,6 +306,8 @@ LOOKING = {
     "sar": "sysstat",
     "htop": "htop",
     "atop": "atop",
+    "busybox": "busybox-static",
+    "file": "file",
     "prometheus-node-exporter": "prometheus-node-exporter",
 }
 
