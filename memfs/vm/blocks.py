@@ -234,13 +234,14 @@ class Blocks:
     def valid_zones(self, block: Block) -> list[str]:
         """Names: the zone of an online block; where an offline one can go.
 
-        Source: drivers/base/memory.c valid_zones_show(), Linux 6.1.
+        Source: drivers/base/memory.c valid_zones_show(),
+        early_node_zone_for_memory_block(), Linux 6.1: holes do not matter.
         """
         said = self._said(block)
         if said:
             return said
         if block.online:
-            return [block.zones[0].name if block.whole else NO_ZONE]
+            return [block.zones[0].name if len(block.zids) == 1 else NO_ZONE]
         kinds = [self.home(block, way) for way in HOMES]
         names = [self._m.rules.zone_types[kind] for kind in kinds if kind is not None]
         return list(dict.fromkeys(names))

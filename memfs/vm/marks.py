@@ -22,15 +22,33 @@ def min_free_kbytes(m: Machine) -> int:
     """min_free_kbytes of the whole machine, kB: what was set, or the rule's."""
     if m.tunables.min_free_kbytes is not None:
         return m.tunables.min_free_kbytes
+    return m.rules.min_free_kbytes(_min_free_view(m))
+
+
+def _min_free_view(m: Machine) -> MinFreeView:
     low = [zone for zone in m.zones.values() if zone.type <= m.rules.kernel_type]
-    return m.rules.min_free_kbytes(
-        MinFreeView(
-            kernel_zones=len(low),
-            lowmem=sum(zone.managed for zone in low),
-            total=sum(zone.managed for zone in m.zones.values()),
-            thp=m.tunables.thp,
-        )
+    return MinFreeView(
+        kernel_zones=len(low),
+        lowmem=sum(zone.managed for zone in low),
+        total=sum(zone.managed for zone in m.zones.values()),
+        thp=m.tunables.thp,
     )
+
+
+def reconsider_min_free(m: Machine) -> None:
+    """Memory has changed: what somebody set holds unless the rule has a higher figure.
+
+    Source: mm/page_alloc.c calculate_min_free_kbytes(), mm/khugepaged.c
+    set_recommended_min_free_kbytes(), Linux 6.1.
+    """
+    now, view = m.tunables, _min_free_view(m)
+    if not m.rules.modern or now.min_free_kbytes is None:
+        return
+    root = m.rules.min_free_kbytes(view._replace(thp=False))
+    if root > (now.user_min_free_kbytes or 0):
+        now.min_free_kbytes = root
+    if view.thp:
+        now.min_free_kbytes = max(now.min_free_kbytes, m.rules.min_free_kbytes(view))
 
 
 class Sums(NamedTuple):

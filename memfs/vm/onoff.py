@@ -15,7 +15,7 @@ import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from memfs.vm import _ffi, hotplug, hugetlb, zones
+from memfs.vm import _ffi, hotplug, hugetlb, marks, zones
 from memfs.vm._ffi import Migrate, check
 from memfs.vm.alloc import kernel_pages
 from memfs.vm.blocks import ONLINE, Block
@@ -246,6 +246,7 @@ def leave(m: Machine, block: Block, zone: Zone) -> None:
 
 def settle(m: Machine, node: Node) -> None:
     """What follows from a change of a node's memory."""
+    marks.reconsider_min_free(m)
     zones.rebuild(m)
     if node.zones and node.kswapd is None:
         hotplug.start_kswapd(m, node)

@@ -24,6 +24,7 @@ class Tunables:
 
     Attributes:
         min_free_kbytes: kB; None: the kernel's rule.
+        user_min_free_kbytes: what somebody set; None: nobody did.
         thp: transparent huge pages are on: the rule leaves room for them.
         watermark_scale_factor: distance of the marks, 1/10000 of a zone.
         watermark_boost_factor: how far marks are raised when pages of the kernel
@@ -47,6 +48,7 @@ class Tunables:
     """
 
     min_free_kbytes: int | None = None
+    user_min_free_kbytes: int | None = None
     thp: bool = True
     watermark_scale_factor: int = 10
     watermark_boost_factor: int = 0
@@ -77,6 +79,7 @@ class Tunables:
         """What a machine boots with."""
         return cls(
             min_free_kbytes=layout.min_free_kbytes,
+            user_min_free_kbytes=layout.min_free_kbytes,
             watermark_boost_factor=rules.boost_factor,
             lowmem_reserve_ratio=rules.reserve_ratio,
             swappiness=rules.swappiness,
@@ -94,6 +97,18 @@ def _marks(m: Machine) -> None:
 
     zones.rebuild(m)
     m.writeback.recompute()
+
+
+def _min_free(m: Machine) -> None:
+    m.tunables.user_min_free_kbytes = m.tunables.min_free_kbytes
+    _marks(m)
+
+
+def _thp(m: Machine) -> None:
+    from memfs.vm import marks
+
+    marks.reconsider_min_free(m)
+    _marks(m)
 
 
 def _knobs(m: Machine) -> None:
@@ -114,8 +129,8 @@ PAIRS: Final = {
     "overcommit_kbytes": "overcommit_ratio",
 }
 FOLLOWS: Final[dict[str, Callable[[Machine], None]]] = {
-    "min_free_kbytes": _marks,
-    "thp": _marks,
+    "min_free_kbytes": _min_free,
+    "thp": _thp,
     "watermark_scale_factor": _marks,
     "percpu_pagelist_high_fraction": _marks,
     "lowmem_reserve_ratio": _marks,
@@ -124,7 +139,7 @@ FOLLOWS: Final[dict[str, Callable[[Machine], None]]] = {
     "numa_stat": _knobs,
     "dirty_writeback_centisecs": _periods,
 }
-NAMES: Final = frozenset(field.name for field in fields(Tunables))
+NAMES: Final = frozenset(f.name for f in fields(Tunables)) - {"user_min_free_kbytes"}
 
 
 def set_knobs(m: Machine) -> None:
