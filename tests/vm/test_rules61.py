@@ -8,9 +8,9 @@ import pytest
 from vmkit import assert_valid
 
 from memfs.vm import Layout, Machine
+from memfs.vm.marks import min_free_kbytes
 from memfs.vm.rules61 import min_free, pcp, protection, watermarks
 from memfs.vm.ruleviews import MarkView, MinFreeView, PcpView
-from memfs.vm.zones import min_free_kbytes
 
 # Managed pages of the zones DMA, DMA32, node 1's Normal and node 2's.
 MANAGED = (3840, 484091, 258004, 257293)
