@@ -318,3 +318,20 @@ void vm_rotate_reclaimable(struct vm *vm, u32 pfn)
 	ring_add_tail(vm, lru, p, pfn);
 	vm->event[EV_PGROTATED]++;
 }
+
+/* The first pages of a list, oldest first. Return: how many. */
+uint32_t vm_lru_list(struct vm *vm, uint32_t zid, uint32_t active, uint32_t max,
+		     uint32_t *pfns)
+{
+	const struct lru *lru;
+	u32 s, i, n = 0;
+
+	if (!zone_ok(vm, zid))
+		return 0;
+	lru = &vm->zones[zid].lru[active != 0];
+	for (s = lru->tail; s != NONE; s = vm->segs[s].next)
+		for (i = vm->segs[s].lo; i < vm->segs[s].hi && n < max; i++)
+			if (vm->segs[s].slot[i] != NONE)
+				pfns[n++] = vm->segs[s].slot[i];
+	return n;
+}

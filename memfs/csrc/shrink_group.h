@@ -29,6 +29,7 @@ struct group {
 	bool forgets_young;
 	/* since the counters were brought up to date */
 	u32 taken;		     /* off the ring */
+	u32 taken_backed;	     /* of them: anonymous and tmpfs */
 	u32 dropped;		     /* of a file, freed; */
 	u32 left_file, left_buffers; /* of them, what is not counted out yet */
 	u32 uncached;		     /* out of the swap cache, freed, */
@@ -236,11 +237,8 @@ static inline void count_swapped(struct vm *vm, struct zone *z, u32 nr)
 	vm->swap.cached += nr;
 }
 
-/*
- * The ring, read up to place `at`, and the counters are as if each page had gone
- * alone. Return: how many were freed.
- */
-static __always_inline u32 group_settle(struct group *g, u32 at)
+/* The ring, read up to place `at`, and the counters are as if each page had gone alone. */
+static __always_inline void group_settle(struct group *g, u32 at)
 {
 	struct zone *z = g->z;
 	struct vm_reclaim *rc = g->rc;
@@ -259,7 +257,6 @@ static __always_inline u32 group_settle(struct group *g, u32 at)
 	rc->reason[WHY_REFERENCED] += g->activated;
 	count_activated(g->vm, z, rc, g->activated, g->activated_backed);
 	count_swapped(g->vm, z, g->swapped);
-	return g->dropped + g->uncached;
 }
 
 #endif

@@ -339,8 +339,9 @@ static inline void naive_account(struct vm *vm, struct zone *z, struct vm_reclai
 	vm->event[rc->kswapd ? EV_PGSCAN_KSWAPD : EV_PGSCAN_DIRECT] += nr;
 }
 
-static inline void naive_freed(struct vm *vm, struct vm_reclaim *rc)
+static inline void naive_freed(struct vm *vm, struct vm_reclaim *rc, bool backed)
 {
+	vm->event[backed ? EV_PGSTEAL_ANON : EV_PGSTEAL_FILE]++;
 	rc->freed++;
 	if (rc->nr_pages)
 		rc->nr_pages--;
@@ -363,12 +364,14 @@ static inline void naive_shrink(struct naive_lru *lru, struct vm *vm,
 			return;
 		naive_account(vm, z, rc, hold.nr);
 		while ((pfn = naive_pop(lru, &hold)) != NONE) {
+			bool backed = vm->pages[pfn].flags & PG_SWAPBACKED;
 			enum naive_verdict v = naive_look(vm, z, rc, pfn);
 
+			vm->event[backed ? EV_PGSCAN_ANON : EV_PGSCAN_FILE]++;
 			rc->activated += v == NAIVE_ACTIVATE;
 			vm->event[EV_PGACTIVATE] += v == NAIVE_ACTIVATE;
 			if (naive_putback(lru, vm, z, v == NAIVE_ACTIVATE, pfn))
-				naive_freed(vm, rc);
+				naive_freed(vm, rc, backed);
 		}
 	}
 }

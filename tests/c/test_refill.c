@@ -1,7 +1,7 @@
 /*
  * test_refill.c - rounds of shrink_cache(), and refill_inactive_zone()
  */
-#include "lru_scan.c"
+#include "refill.c"
 
 #include "pages.h"
 

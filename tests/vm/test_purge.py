@@ -42,6 +42,21 @@ def test_a_zone_full_of_everything_is_emptied(machine, host_file):
     assert machine.zone_stat(5).free == s.managed
 
 
+def test_events_tell_anonymous_pages_from_those_of_files(machine, host_file):
+    """Of 300 MiB and 200 MiB, what lay in the zone was looked at, and freed."""
+    fill(machine, host_file(), 300, 200)
+    machine.sched.run(machine.disable_zone(5))
+    before = machine.events()
+    assert empty(machine, 5) is not None
+
+    after = {name: n - before[name] for name, n in machine.events().items()}
+    assert after["pgsteal_anon"] > 5000
+    assert after["pgsteal_file"] > 5000
+    for event in "pgscan", "pgsteal":
+        assert after[f"{event}_anon"] + after[f"{event}_file"] == after[event]
+    assert after["pgscan_anon"] >= after["pgsteal_anon"]
+
+
 def test_purge_while_a_task_touches_its_pages_without_end(machine):
     """some_memory_hog: what is touched again comes back in other zones."""
     task = machine.tasks.create("some_memory_hog", 1)

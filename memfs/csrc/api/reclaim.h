@@ -28,7 +28,7 @@ struct vm_reclaim {
 	uint64_t reason[22]; /* enum vm_reason */
 };
 
-/* lru_scan.c: reclaim */
+/* lru_scan.c, refill.c: reclaim */
 int vm_refill(struct vm *vm, struct vm_reclaim *rc, uint32_t *nr, uint32_t budget);
 int vm_shrink(struct vm *vm, struct vm_reclaim *rc, uint32_t budget);
 void vm_reclaim_cancel(struct vm *vm, struct vm_reclaim *rc);

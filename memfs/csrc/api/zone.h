@@ -55,10 +55,14 @@ enum vm_event {
 	EV_PGSCAN,
 	EV_PGSCAN_KSWAPD,
 	EV_PGSCAN_DIRECT,
+	EV_PGSCAN_ANON, /* of them, anonymous and tmpfs */
+	EV_PGSCAN_FILE,
 	EV_PGREFILL,
 	EV_PGSTEAL,
 	EV_PGSTEAL_KSWAPD,
 	EV_PGSTEAL_DIRECT,
+	EV_PGSTEAL_ANON, /* of them, anonymous and tmpfs */
+	EV_PGSTEAL_FILE,
 	EV_PGROTATED,
 	EV_PGREUSE,   /* write faults that kept their page */
 	EV_PGCOW,     /* pages copied on write */
