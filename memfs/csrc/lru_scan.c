@@ -126,10 +126,14 @@ static void shrink_group(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u
 	const u32 s = lru->tail, lo = vm->segs[s].lo;
 	const u32 *slot = &vm->segs[s].slot[lo];
 	struct page *const pages = vm->pages;
-	struct group g = group_begin(vm, z, rc);
+	struct group g;
 	struct ahead ahead;
 	u32 i;
 
+	g.vm = vm;
+	g.z = z;
+	g.rc = rc;
+	group_begin(&g);
 	nr = group_ahead(vm, lru, nr, &ahead);
 	for (i = 0; i < nr; i++) {
 		const u32 pfn = slot[i];
@@ -145,7 +149,7 @@ static void shrink_group(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u
 		shrink_slowly(vm, z, rc, pfn, seen);
 		if (rc->nr_hold || !group_stays(vm, lru, s, lo + i + 1, lo + nr))
 			return;
-		g = group_begin(vm, z, rc);
+		group_begin(&g);
 	}
 	settle(&g, lo + nr, seen);
 }

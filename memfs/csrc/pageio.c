@@ -127,6 +127,17 @@ static void swap_read(struct vm *vm, u32 pfn, u32 slot)
 		       PAGE_SIZE);
 }
 
+/* What the transfer that begins next will look at. */
+static void prefetch_stamps(struct vm *vm, const struct req *next)
+{
+	u32 i;
+
+	for (i = 0; i < next->nr; i++) {
+		prefetchw(&vm->pages[next->pfn[i]]);
+		prefetchw(&vm->stamps[next->pfn[i]]);
+	}
+}
+
 /*
  * The bytes of a transfer that begins: between frames and what lies on the host.
  * Return: 0, or the errno.
@@ -142,6 +153,7 @@ u32 vm_transfer_bytes(struct vm *vm, struct req *rq)
 		return d->fault[rq->write];
 	if (rq->mapping != VM_SWAP_MAPPING)
 		return host_file_io(vm, rq);
+	prefetch_stamps(vm, rq->next == NONE ? rq : &vm->reqs[rq->next]);
 	for (i = 0; i < rq->nr; i++) {
 		if (rq->write)
 			swap_write(vm, rq->pfn[i], rq->index + i);
@@ -195,13 +207,17 @@ static inline void end_write(struct vm *vm, struct req *rq, u32 pfn)
 		vm_rotate_reclaimable(vm, pfn);
 }
 
-/* The pages of a transfer, and their places on the lists. */
+/*
+ * The places on the lists of a transfer's pages, and the pages of the one that ends
+ * next: to know a place, the page has to be there.
+ */
 static void prefetch_request(struct vm *vm, const struct req *rq)
 {
+	const struct req *next = rq->next == NONE ? rq : &vm->reqs[rq->next];
 	u32 i;
 
-	for (i = 0; i < rq->nr; i++)
-		prefetchw(&vm->pages[rq->pfn[i]]);
+	for (i = 0; i < next->nr; i++)
+		prefetchw(&vm->pages[next->pfn[i]]);
 	for (i = 0; i < rq->nr; i++) {
 		u32 pos = vm->pages[rq->pfn[i]].pos;
 

@@ -55,23 +55,29 @@ static inline bool disk_takes(const struct vm *vm, const struct vm_reclaim *rc)
 	return rc->may_fs && !d->full[1] && (rc->kswapd || !d->congested);
 }
 
-/* Anew after each page that went the long way: that may have changed all of it. */
-static __always_inline struct group group_begin(struct vm *vm, struct zone *z,
-						struct vm_reclaim *rc)
+static inline void group_tally_anew(struct group *g)
 {
-	const struct pcp *pcp = &z->pcp[pcp_which(vm, true)];
+	g->nr_freed = 0;
+	g->taken = g->taken_backed = 0;
+	g->dropped = g->left_file = g->left_buffers = 0;
+	g->uncached = g->uncached_anon = 0;
+	g->stayed = g->activated = g->activated_backed = 0;
+	g->swapped = g->written = g->mapped = 0;
+}
 
-	return (struct group){
-		.vm = vm,
-		.z = z,
-		.rc = rc,
-		.head = { seg_with_place(vm, &z->lru[LRU_INACTIVE]),
-			  seg_with_place(vm, &z->lru[LRU_ACTIVE]) },
-		.swap = swap_request(vm, rc),
-		.together = pcp_takes_turns(vm, pcp),
-		.disk = disk_takes(vm, rc),
-		.forgets_young = !z->open && vm->closed_rules & VM_RULE_SHRINK_UNREF,
-	};
+/* Anew after each page that went the long way: that may have changed all of it. */
+static __always_inline void group_begin(struct group *g)
+{
+	struct vm *vm = g->vm;
+	struct zone *z = g->z;
+
+	g->head[LRU_INACTIVE] = seg_with_place(vm, &z->lru[LRU_INACTIVE]);
+	g->head[LRU_ACTIVE] = seg_with_place(vm, &z->lru[LRU_ACTIVE]);
+	g->swap = swap_request(vm, g->rc);
+	g->together = pcp_takes_turns(vm, &z->pcp[pcp_which(vm, true)]);
+	g->disk = disk_takes(vm, g->rc);
+	g->forgets_young = !z->open && vm->closed_rules & VM_RULE_SHRINK_UNREF;
+	group_tally_anew(g);
 }
 
 static __always_inline bool has_place(const struct group *g, u32 list)
