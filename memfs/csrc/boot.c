@@ -68,9 +68,10 @@ static int boot_pages(struct vm *vm)
 	    !vm->sect_zid)
 		return -ENOMEM;
 	vm->free_map = vm_arena(vm, n / 8 + 8);
+	vm->free_counted = vm_arena(vm, n / 8 + 8);
 	vm->isolated = vm_arena(vm, (n >> SECTION_SHIFT) / 8 + 8);
 	vm->pageblock = vm_arena(vm, (n >> PAGEBLOCK_ORDER) + 2);
-	if (!vm->free_map || !vm->isolated || !vm->pageblock)
+	if (!vm->free_map || !vm->free_counted || !vm->isolated || !vm->pageblock)
 		return -ENOMEM;
 	memset(vm->sect_zid, 0xff, ((n >> SECTION_SHIFT) + 1) * sizeof(u16));
 	return 0;
@@ -327,6 +328,7 @@ void vm_forget_range(struct vm *vm, u32 first, u32 nr)
 	arena_clear(vm->stamps, first * sizeof(u32),
 		    (first + (size_t)nr) * sizeof(u32));
 	arena_clear(vm->free_map, first / 8, (first + (size_t)nr + 7) / 8);
+	arena_clear(vm->free_counted, first / 8, (first + (size_t)nr + 7) / 8);
 	memset(&vm->pageblock[first >> PAGEBLOCK_ORDER], 0, nr >> PAGEBLOCK_ORDER);
 	for (pfn = first; pfn < first + nr; pfn++) {
 		vm->nr_resident -= bit_test(vm->resident, pfn);

@@ -17,8 +17,9 @@
 #define TOP (VM_MAX_ORDER - 1)
 
 /* Blocks of an order that can be had, those included that were never taken. */
-u32 vm_area_nr(const struct zone *z, u32 order)
+u32 vm_area_nr(struct vm *vm, struct zone *z, u32 order)
 {
+	vm_freemap_settle(vm, z);
 	return z->area[order].nr + (order == TOP ? z->virgin : 0);
 }
 

@@ -32,12 +32,12 @@ static void start(struct vm_compact *c, const struct zone *z)
 }
 
 /* A block that is as large as was wanted. */
-static bool found(const struct zone *z, u32 order)
+static bool found(struct vm *vm, struct zone *z, u32 order)
 {
 	u32 o;
 
 	for (o = order; o < VM_MAX_ORDER; o++)
-		if (vm_area_nr(z, o))
+		if (vm_area_nr(vm, z, o))
 			return true;
 	return false;
 }
@@ -164,7 +164,7 @@ int vm_compact(struct vm *vm, struct vm_compact *c, uint32_t budget)
 	z = &vm->zones[c->zid];
 	start(c, z);
 	vm_frames_settle(vm);
-	while (c->migrate_pfn + 1 < c->free_pfn && !found(z, c->order) && budget) {
+	while (c->migrate_pfn + 1 < c->free_pfn && !found(vm, z, c->order) && budget) {
 		u32 pfn = vm_zone_next(vm, z, c->migrate_pfn);
 
 		c->migrate_pfn = pfn == NONE ? c->free_pfn : pfn;

@@ -42,10 +42,36 @@ static void fill_block(u64 *map, u32 pfn, u32 order, bool on)
 		word[i] = on ? ~0ull : 0;
 }
 
+/* A block that is counted, too. */
+static void fill_counted(struct vm *vm, u32 pfn, u32 order, bool on)
+{
+	fill_block(vm->free_map, pfn, order, on);
+	fill_block(vm->free_counted, pfn, order, on);
+}
+
+/* ---- how many there are of each order ---- */
+
+/* The blocks of a word are added to the counts, or taken from them. */
+static void count_word(struct zone *z, u64 word, bool add)
+{
+	/* Where aligned blocks of an order would begin. */
+	static const u64 begins[] = { 0x5555555555555555, 0x1111111111111111,
+				      0x0101010101010101, 0x0001000100010001,
+				      0x0000000100000001, 0x0000000000000001 };
+	u32 order, nr = (u32)__builtin_popcountll(word), pairs;
+
+	for (order = 0; order < WORD_ORDER; order++, nr = pairs) {
+		word &= word >> (1u << order) & begins[order];
+		pairs = (u32)__builtin_popcountll(word);
+		z->area[order].nr += add ? nr - 2 * pairs : 2 * pairs - nr;
+	}
+	z->area[WORD_ORDER].nr += add ? nr : 0 - nr;
+}
+
 /* A block that is counted joins its buddies. */
 static void join(struct vm *vm, struct zone *z, u32 pfn, u32 order)
 {
-	for (; order < TOP && is_full(vm->free_map, pfn ^ 1u << order, order);
+	for (; order < TOP && is_full(vm->free_counted, pfn ^ 1u << order, order);
 	     order++) {
 		pfn &= ~(1u << order);
 		z->area[order].nr -= 2;
@@ -54,10 +80,33 @@ static void join(struct vm *vm, struct zone *z, u32 pfn, u32 order)
 	pageblock_forget(vm, pfn, order);
 }
 
-/* The word of a page has become full. */
-void vm_freemap_join(struct vm *vm, struct zone *z, u32 pfn)
+static void settle_word(struct vm *vm, struct zone *z, u32 pfn)
 {
-	join(vm, z, pfn & ~63u, WORD_ORDER);
+	const u64 now = vm->free_map[pfn >> WORD_ORDER];
+	u64 *counted = &vm->free_counted[pfn >> WORD_ORDER];
+
+	if (now == *counted)
+		return;
+	count_word(z, *counted, false);
+	count_word(z, now, true);
+	*counted = now;
+	if (now == ~0ull)
+		join(vm, z, pfn, WORD_ORDER);
+}
+
+/* The counts become what the map has. */
+void vm_freemap_settle(struct vm *vm, struct zone *z)
+{
+	u32 pfn, end;
+
+	if (!z->unsettled)
+		return;
+	z->unsettled = 0;
+	for (pfn = vm_zone_next(vm, z, z->start); pfn != NONE;
+	     pfn = vm_zone_next(vm, z, pfn))
+		for (end = (pfn | (SECTION - 1)) + 1; pfn < end && pfn < z->end;
+		     pfn += 1u << WORD_ORDER)
+			settle_word(vm, z, pfn);
 }
 
 /* A block comes back to a zone that has a map. */
@@ -67,12 +116,15 @@ void vm_freemap_free(struct vm *vm, struct zone *z, u32 pfn, u32 order)
 		freemap_add(vm, z, &pfn, 1);
 		return;
 	}
+	vm_freemap_settle(vm, z);
 	vm->pages[pfn] = (struct page){ 0 };
-	fill_block(vm->free_map, pfn, order, true);
+	fill_counted(vm, pfn, order, true);
 	z->item[NR_FREE] += 1u << order;
 	z->area[order].nr++;
 	join(vm, z, pfn, order);
 }
+
+/* ---- from lists to the map, and back ---- */
 
 /*
  * The first free block at or behind *pfn that is in a zone's map. Return: its order, or
@@ -110,7 +162,7 @@ void vm_freemap_begin(struct vm *vm, struct zone *z)
 		for (pfn = z->area[order].head; pfn != NONE; pfn = next) {
 			next = vm->pages[pfn].pos;
 			vm->pages[pfn] = (struct page){ 0 };
-			fill_block(vm->free_map, pfn, order, true);
+			fill_counted(vm, pfn, order, true);
 		}
 		z->area[order].head = NONE;
 	}
@@ -123,13 +175,14 @@ void vm_freemap_end(struct vm *vm, struct zone *z)
 
 	if (!z->mapped)
 		return;
+	vm_freemap_settle(vm, z);
 	for (order = 0; order < VM_MAX_ORDER; order++) {
 		left += z->area[order].nr;
 		z->area[order].nr = 0;
 	}
 	for (; left; left--) {
 		order = vm_freemap_next(vm, z, &pfn);
-		fill_block(vm->free_map, pfn, order, false);
+		fill_counted(vm, pfn, order, false);
 		area_push(vm, &z->area[order], pfn, order);
 		pfn += 1u << order;
 	}

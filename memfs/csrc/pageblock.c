@@ -102,13 +102,14 @@ static u32 type_of(const struct vm *vm, u32 pfn)
  */
 int vm_pageblocks(struct vm *vm, uint32_t zid, uint32_t *out)
 {
-	const struct zone *z;
+	struct zone *z;
 	u32 pfn;
 
 	memset(out, 0, VM_NR_PB * sizeof(*out));
 	if (!zone_ok(vm, zid))
 		return -ENODEV;
 	z = &vm->zones[zid];
+	vm_freemap_settle(vm, z);
 	for (pfn = vm_zone_next(vm, z, z->start); pfn != NONE;
 	     pfn = vm_zone_next(vm, z, (pfn | (RUN - 1)) + 1))
 		out[type_of(vm, pfn)]++;
@@ -149,13 +150,14 @@ static void count_list(struct vm *vm, const struct free_area *area, u32 order, u
  */
 int vm_free_by_type(struct vm *vm, uint32_t zid, uint32_t *out)
 {
-	const struct zone *z;
+	struct zone *z;
 	u32 order;
 
 	memset(out, 0, VM_NR_PB * VM_MAX_ORDER * sizeof(*out));
 	if (!zone_ok(vm, zid))
 		return -ENODEV;
 	z = &vm->zones[zid];
+	vm_freemap_settle(vm, z);
 	for (order = 0; order < VM_MAX_ORDER; order++) {
 		count_list(vm, &z->area[order], order, out);
 		count_list(vm, &z->iso[order], order, out);

@@ -22,7 +22,7 @@ _Static_assert(ARRAY_SIZE(((struct vm_zone_stat *)0)->numa) == NR_NUMA_ITEMS,
 
 int vm_zone_stat(struct vm *vm, uint32_t zid, struct vm_zone_stat *out)
 {
-	const struct zone *z;
+	struct zone *z;
 	u32 i;
 
 	memset(out, 0, sizeof(*out));
@@ -47,7 +47,7 @@ int vm_zone_stat(struct vm *vm, uint32_t zid, struct vm_zone_stat *out)
 	for (i = 0; i < NR_NUMA_ITEMS; i++)
 		out->numa[i] = z->numa[i];
 	for (i = 0; i < VM_MAX_ORDER; i++)
-		out->free_area[i] = vm_area_nr(z, i) + z->iso[i].nr;
+		out->free_area[i] = vm_area_nr(vm, z, i) + z->iso[i].nr;
 	pcp_stat(z, out);
 	return 0;
 }

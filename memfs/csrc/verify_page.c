@@ -398,6 +398,7 @@ static bool zone_begin(struct vm *vm, struct report *r)
 	if (zid == vm->nr_zones)
 		return false;
 	r->s->tally = (struct tally){ .running = 1, .zid = zid };
+	vm_freemap_settle(vm, &vm->zones[zid]);
 	r->v->cursor = vm->zones[zid].start;
 	return true;
 }

@@ -49,13 +49,14 @@ u32 vm_virgin_until(const struct zone *z,
 u32 vm_rmqueue(struct vm *vm, struct zone *z, u32 order);
 u32 vm_rmqueue_many(struct vm *vm, struct zone *z, u32 *pfns, u32 nr);
 void vm_buddy_free(struct vm *vm, struct zone *z, u32 pfn, u32 order);
-u32 vm_area_nr(const struct zone *z, u32 order);
+u32 vm_area_nr(struct vm *vm, struct zone *z, u32 order);
 void vm_buddy_take(struct vm *vm, struct zone *z,
 		   u32 pfn); /* this page out of the free block that it is in */
 
 /* freemap.c */
 void vm_freemap_begin(struct vm *vm, struct zone *z);
 void vm_freemap_end(struct vm *vm, struct zone *z);
+void vm_freemap_settle(struct vm *vm, struct zone *z);
 void vm_freemap_free(struct vm *vm, struct zone *z, u32 pfn, u32 order);
 u32 vm_freemap_next(struct vm *vm, const struct zone *z, u32 *pfn);
 

@@ -22,7 +22,7 @@ static void give(struct vm *vm, u32 pfn, u32 order)
 static void expect_areas(struct vm *vm, const u32 *blocks)
 {
 	for (u32 order = 0; order < VM_MAX_ORDER; order++)
-		CHECK_EQ(blocks[order], vm_area_nr(&vm->zones[1], order));
+		CHECK_EQ(blocks[order], vm_area_nr(vm, &vm->zones[1], order));
 }
 
 /*
@@ -119,12 +119,12 @@ static void test_untouched_blocks_highest_first(void)
 {
 	struct vm *vm = one_zone(4 * TOP_PAGES);
 
-	CHECK_EQ(4, vm_area_nr(&vm->zones[1], TOP));
+	CHECK_EQ(4, vm_area_nr(vm, &vm->zones[1], TOP));
 	CHECK_EQ(3072, take(vm, TOP));
 	CHECK_EQ(2048, take(vm, TOP));
 	CHECK_EQ(2, vm->zones[1].virgin);
 	give(vm, 3072, TOP);
-	CHECK_EQ(3, vm_area_nr(&vm->zones[1], TOP));
+	CHECK_EQ(3, vm_area_nr(vm, &vm->zones[1], TOP));
 	CHECK_EQ(3072, take(vm, TOP));
 	CHECK_EQ(1024, take(vm, TOP));
 	CHECK_EQ(0, take(vm, TOP));

@@ -51,7 +51,8 @@ static void expect_same(struct side *a, struct side *b)
 	u32 order, types[2][FREE_TYPES];
 
 	for (order = 0; order < VM_MAX_ORDER; order++)
-		CHECK_EQ(vm_area_nr(a->z, order), vm_area_nr(b->z, order));
+		CHECK_EQ(vm_area_nr(a->vm, a->z, order),
+			 vm_area_nr(b->vm, b->z, order));
 	CHECK_EQ(a->z->item[NR_FREE], b->z->item[NR_FREE]);
 	CHECK_EQ(0, vm_free_by_type(a->vm, 1, types[0]));
 	CHECK_EQ(0, vm_free_by_type(b->vm, 1, types[1]));
@@ -95,7 +96,7 @@ static void test_counts_as_lists_do(void)
 			expect_same_heads(&map, &list);
 		}
 	}
-	CHECK_EQ(4, vm_area_nr(map.z, TOP));
+	CHECK_EQ(4, vm_area_nr(map.vm, map.z, TOP));
 	CHECK_OK(map.vm);
 	CHECK_OK(list.vm);
 	free_vm(map.vm);
@@ -130,7 +131,7 @@ static void test_lists_when_the_gate_opens(void)
 	while (s.nr)
 		give(&s, s.nr - 1);
 	CHECK_OK(s.vm);
-	CHECK_EQ(4, vm_area_nr(s.z, TOP));
+	CHECK_EQ(4, vm_area_nr(s.vm, s.z, TOP));
 	free_vm(s.vm);
 }
 
@@ -152,7 +153,7 @@ static void test_blocks_of_every_order(void)
 		CHECK_OK(vm);
 	}
 	CHECK(z->mapped);
-	CHECK_EQ(4, vm_area_nr(z, TOP));
+	CHECK_EQ(4, vm_area_nr(vm, z, TOP));
 	CHECK_EQ(PAGES, z->item[NR_FREE]);
 	free_vm(vm);
 }
@@ -182,6 +183,7 @@ static void test_lists_for_who_wants_blocks(void)
 	CHECK_EQ(0, vm_zone_gate(vm, 1, 0));
 	CHECK_EQ(0, vm_zone_unplug(vm, 1));
 	CHECK_EQ(0, vm->free_map[0]);
+	CHECK_EQ(0, vm->free_counted[0]);
 	free_vm(vm);
 }
 

@@ -142,7 +142,7 @@ static void test_closed_zone_leaves_one_page(void)
 	vm_drain_pcp(vm, 1);
 	CHECK_EQ(0, item(vm, 1, NR_PCP));
 	CHECK_EQ(4096, item(vm, 1, NR_FREE));
-	CHECK_EQ(4, vm_area_nr(&vm->zones[1], 10));
+	CHECK_EQ(4, vm_area_nr(vm, &vm->zones[1], 10));
 	CHECK_OK(vm);
 	free_vm(vm);
 }

@@ -36,6 +36,7 @@ struct vm {
 	struct vm_knobs knobs;
 	u32 *local_misses; /* by node, while they are counted */
 	u64 *free_map;	   /* a bit a page: of zones that are mapped, freemap.h */
+	u64 *free_counted; /* of them, those that the zones' counts have */
 	u64 *isolated;	   /* a bit a section: nothing is allocated from it */
 	u32 nr_isolated;
 	struct zone *zones;

@@ -74,7 +74,8 @@ struct free_area {
 
 struct zone {
 	u32 populated, open;
-	u32 mapped; /* what is free is in vm->free_map and on no list */
+	u32 mapped;    /* what is free is in vm->free_map and on no list */
+	u32 unsettled; /* pages came back that area[].nr does not have yet */
 	u32 nid, type, zid;
 	u32 start, end; /* of all its pages; others may lie between */
 	u32 spanned, present, managed;
