@@ -19,7 +19,7 @@
 #define MAX_PINS (1u << 20)
 #define MAX_HUGE_AREAS 4096u
 #define MAX_REQS 8192u
-#define HUGE_FROM (1u << 20)
+#define HUGE_FROM (1u << 18)
 
 /* A zeroed array that takes host memory only where it is touched. */
 void *vm_arena(struct vm *vm, size_t bytes)

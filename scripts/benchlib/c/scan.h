@@ -18,7 +18,7 @@
 #include <time.h>
 
 /* From so many pages on, boot.c asks for huge pages of the host. */
-#define HUGE_FROM (1u << 20)
+#define HUGE_FROM (1u << 18)
 
 enum fate { FATE_FREE, FATE_ACTIVATE, FATE_ROTATE };
 
