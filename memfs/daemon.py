@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
-import fcntl
 import functools
 import gc
 import logging
@@ -28,11 +27,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import trio
 
-from memfs import mountpoints
+from memfs import detach, mountpoints
 from memfs.mountpoints import MountError
 from memfs.tree import FOREVER, Dir
 
@@ -42,8 +41,6 @@ if TYPE_CHECKING:
     from memfs.revoker import Revoker
 
 log = logging.getLogger(__name__)
-
-READY = b"READY\n"
 
 END_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -61,6 +58,8 @@ class DaemonOptions:
         fuse: words for libfuse, as after -o.
         foreground: stay attached, log to stderr.
         ready_fd: READY and a newline are written here when the mount answers.
+        word_fd: this process was made to be the daemon, without another fork; its
+            word goes here.
         source: what /proc/mounts shows in its first column.
         settings: the factory's, not looked at here.
     """
@@ -70,6 +69,7 @@ class DaemonOptions:
     fuse: Sequence[str] = ()
     foreground: bool = False
     ready_fd: int | None = None
+    word_fd: int | None = None
     source: str = "memfs"
     settings: dict[str, object] = field(default_factory=dict)
 
@@ -117,7 +117,7 @@ def mount(options: DaemonOptions, make_mount: Factory) -> int:
     """
     if options.ready_fd is not None:
         options = replace(options, ready_fd=_taken_over(options.ready_fd))
-    _open_standard_streams()
+    detach.open_standard_streams()
     point = mountpoints.check(options.mountpoint)
     with contextlib.ExitStack() as locks:
         keep = [locks.enter_context(mountpoints.lock_mountpoint(point))]
@@ -128,31 +128,17 @@ def mount(options: DaemonOptions, make_mount: Factory) -> int:
         if options.foreground:
             daemon.run()
             return 0
+        if options.word_fd is not None:
+            _become(daemon, options.word_fd, keep)
         return _detached(daemon, keep)
 
 
-def _open_standard_streams() -> None:
-    """Where the caller has closed one, the next file would be it, until detaching."""
-    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(fd)
-    if sys.stderr is None:
-        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 - to the end
-
-
 def _taken_over(fd: int) -> int:
-    """A descriptor for READY that no standard stream is in the way of.
-
-    Raises:
-        MountError: it is not open.
-    """
+    """See ``detach.take_over``. Raises MountError: it is not open."""
     try:
-        mine = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+        return detach.take_over(fd)
     except (OSError, OverflowError):
         raise MountError(f"descriptor {fd} for READY: it is not open") from None
-    if fd > 2:
-        os.close(fd)
-    return mine
 
 
 def umount(
@@ -178,22 +164,23 @@ def _detached(daemon: _Daemon, keep: list[int]) -> int:
         if stream is not None:
             stream.flush()
     if os.fork() == 0:
-        _child(daemon, send, [*keep, send])
+        _become(daemon, send, keep)
     os.close(send)
-    with open(receive, "rb") as pipe:
-        said = pipe.read()
-    if said == READY:
+    why = detach.await_word(receive)
+    if why is None:
         return 0
-    why = said.decode(errors="replace").strip()
     raise MountError(why or f"{daemon.point}: the daemon ended before it was ready")
 
 
-def _child(daemon: _Daemon, send: int, keep: list[int]) -> None:
-    """The daemon's process. Leaves by _exit: what is above belongs to the parent."""
+def _become(daemon: _Daemon, send: int, keep: list[int]) -> NoReturn:
+    """Be the daemon's process. Leaves by _exit: what is above is the parent's."""
     status = 1
     try:
         daemon.tell_fd = send
-        _detach(daemon, keep)
+        ready = daemon.options.ready_fd
+        kept = [*keep, send] if ready is None else [*keep, send, ready]
+        detach.leave(mountpoints.log_path(daemon.point), kept)
+        _log_to_stderr()
         daemon.run()
         status = 0
     except MountError as exc:
@@ -204,25 +191,6 @@ def _child(daemon: _Daemon, send: int, keep: list[int]) -> None:
     finally:
         logging.shutdown()
         os._exit(status)
-
-
-def _detach(daemon: _Daemon, keep: list[int]) -> None:
-    """Leave the session, the terminal, the directory and the files of the caller."""
-    os.setsid()
-    os.chdir("/")
-    if daemon.options.ready_fd is not None:
-        keep = [*keep, daemon.options.ready_fd]
-    null = os.open(os.devnull, os.O_RDWR)
-    for fd in (0, 1):
-        os.dup2(null, fd)
-    # libfuse and the interpreter say their last words where the log goes.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    os.dup2(os.open(mountpoints.log_path(daemon.point), flags, 0o600), 2)
-    last = 2
-    for fd in [*sorted(keep), os.sysconf("SC_OPEN_MAX")]:
-        os.closerange(last + 1, fd)
-        last = max(fd, 2)
-    _log_to_stderr()
 
 
 def _log_to_stderr() -> None:
@@ -313,10 +281,10 @@ class _Daemon:
     def _say_ready(self) -> None:
         """The mount is there: a request that comes now waits for its answer."""
         log.info("mounted on %s, pid %d", self.point, os.getpid())
-        self.tell(READY)
+        self.tell(detach.READY)
         if self.options.ready_fd is not None:
             try:
-                os.write(self.options.ready_fd, READY)
+                os.write(self.options.ready_fd, detach.READY)
             except OSError as exc:
                 log.warning("nobody could be told that the mount is ready: %s", exc)
             os.close(self.options.ready_fd)

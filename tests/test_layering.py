@@ -33,6 +33,7 @@ RANKS = (
         "memfs.lanes",
     ),
     ("memfs.request", "memfs.volume", "memfs.machines", "memfs.manners"),
+    ("memfs.detach",),
     ("memfs.node",),
     ("memfs.textfile",),
     ("memfs.tree", "memfs.inodes", "memfs.client"),

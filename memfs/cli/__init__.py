@@ -29,9 +29,12 @@ def __getattr__(name: str) -> Any:
 
 def main() -> NoReturn:
     """Run the command line of this process."""
-    from memfs.cli import ahead
+    from memfs.cli import ahead, table
 
-    ahead.begin(sys.argv[1:])
+    ahead.begin(table.mount8(sys.argv[1:]))
     from memfs.cli import group
 
-    group.main()
+    try:
+        group.main()
+    finally:
+        ahead.drop()

@@ -14,6 +14,7 @@ import click
 
 from memfs.cli import ahead, complete
 from memfs.cli.common import mount_option
+from memfs.cli.start import Wanted
 from memfs.client import ClientError, find_mount
 
 EXAMPLES = """\
@@ -51,16 +52,13 @@ PATIENCE_S = 2.0  # for the daemon's end
     help="Mount this machine for the program, and unmount it after it.",
 )
 @click.argument("program", nargs=-1, required=True, type=click.UNPROCESSED)
-@click.pass_context
-def command(
-    ctx: click.Context, mount: str | None, machine: str | None, program: tuple[str, ...]
-) -> None:
+def command(mount: str | None, machine: str | None, program: tuple[str, ...]) -> None:
     """Run PROGRAM so that it takes the mounted machine for the real one."""
     if machine is None:
         run(find_mount(mount).path, program)
     if mount is not None:
         raise click.UsageError("--mount and --machine: one of them.")
-    ctx.exit(run_mounted(machine, program))
+    leave(run_mounted(machine, program))
 
 
 def run(mountpoint: Path, program: tuple[str, ...]) -> NoReturn:
@@ -84,8 +82,7 @@ def run(mountpoint: Path, program: tuple[str, ...]) -> NoReturn:
     except OSError as error:
         status = NOT_RUN
         click.echo(f"memfs: {program[0]}: {error.strerror}", err=True)
-    sys.stderr.flush()
-    os._exit(status)
+    leave(status)
 
 
 def run_mounted(machine: str, program: tuple[str, ...]) -> int:
@@ -93,13 +90,20 @@ def run_mounted(machine: str, program: tuple[str, ...]) -> int:
     with tempfile.TemporaryDirectory(prefix="memfs-exec-") as scratch:
         point = Path(scratch) / "mnt"
         point.mkdir()
-        status = ended(ahead.mount(str(point), machine))
-        if status:
-            return status
+        passed = ["allow_other"] if os.geteuid() == 0 else []
+        loader = ahead.taken() or ahead.Loader()
+        loader.mount(Wanted(str(point), {"machine": machine}, passed))
+        load()
+        loader.wait()
         try:
             return wait_for(point, program)
         finally:
             take_away(point)
+
+
+def load() -> None:
+    """Load what the program waits for, while the machine is still being made."""
+    from memfs import mountpoints, namespace  # noqa: F401
 
 
 def take_away(point: Path) -> None:
@@ -108,6 +112,13 @@ def take_away(point: Path) -> None:
 
     with contextlib.suppress(mountpoints.MountError):
         mountpoints.unmount(point, lazy=True, timeout_s=PATIENCE_S)
+
+
+def leave(status: int) -> NoReturn:
+    """End, without tidying up what ends with the process anyway."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def ended(child: int) -> int:

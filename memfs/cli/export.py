@@ -69,7 +69,7 @@ def of_machine(word: str) -> Iterator[Entry]:
     """
     from memfs import export
     from memfs.background import Pump
-    from memfs.cli.machine import load
+    from memfs.cli.machines import load
     from memfs.mount import Mount, Settings
     from memfs.vm import Machine
 

@@ -8,6 +8,7 @@ import click
 
 from memfs.cli import complete, machines
 from memfs.cli.common import console, json_option, pages, plain_table, print_json
+from memfs.cli.machines import load
 from memfs.client import ClientError
 
 if TYPE_CHECKING:
@@ -49,25 +50,6 @@ machine show` would.
 @click.group("machine", epilog=EXAMPLES)
 def command() -> None:
     """List the built-in machines, show one or a machine file, or import another."""
-
-
-def load(word: str) -> Layout:
-    """The layout called *word*, built-in or a file.
-
-    Raises:
-        ClientError: there is none, or what is wrong in it, with line and key.
-    """
-    from memfs.vm import Layout, VmError
-
-    if not machines.is_machine(word):
-        there = ", ".join(machines.builtin())
-        raise ClientError(f"{word}: neither a machine file nor one of {there}")
-    try:
-        if word in machines.builtin():
-            return Layout.builtin(word)
-        return Layout.load(word)
-    except VmError as error:
-        raise ClientError(f"{word}: {error.message}", code=error.errno) from None
 
 
 @command.command("list")

@@ -1,23 +1,27 @@
-"""Which machines there are by name: the machine files that the package carries.
+"""Which machines there are: the machine files that the package carries, and others.
 
-Names only. Reading a machine file is ``memfs.vm.Layout``'s work, and needs the
-compiled core; listing names and completing them must not.
+Reading a machine file is ``memfs.vm.Layout``'s work, and needs the compiled core;
+listing names and completing them loads next to nothing.
 """
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import memfs
 
-LAYOUTS = Path(memfs.__file__).parent / "vm" / "layouts"
+if TYPE_CHECKING:
+    from memfs.vm import Layout
+
+LAYOUTS = os.path.join(os.path.dirname(memfs.__file__), "vm", "layouts")
 SUFFIX = ".toml"
 
 
 def builtin() -> list[str]:
     """The names of the built-in machines, sorted."""
-    return sorted(path.stem for path in LAYOUTS.glob(f"*{SUFFIX}"))
+    files = sorted(os.listdir(LAYOUTS))
+    return [name.removesuffix(SUFFIX) for name in files if name.endswith(SUFFIX)]
 
 
 def is_machine(word: str) -> bool:
@@ -34,5 +38,24 @@ def text_of(word: str) -> str:
     Raises:
         OSError: there is no such file.
     """
-    path = LAYOUTS / f"{word}{SUFFIX}" if word in builtin() else Path(word)
-    return path.read_text(encoding="utf-8")
+    path = os.path.join(LAYOUTS, word + SUFFIX) if word in builtin() else word
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def load(word: str) -> Layout:
+    """The layout called *word*, built-in or a file.
+
+    Raises:
+        ClientError: there is none, or what is wrong in it, with line and key.
+    """
+    from memfs.client import ClientError
+    from memfs.vm import Layout, VmError
+
+    if not is_machine(word):
+        there = ", ".join(builtin())
+        raise ClientError(f"{word}: neither a machine file nor one of {there}")
+    try:
+        return Layout.builtin(word) if word in builtin() else Layout.load(word)
+    except VmError as error:
+        raise ClientError(f"{word}: {error.message}", code=error.errno) from None

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 import click
 
 from memfs import mountpoints
-from memfs.cli import complete, machine, machines, mountopts, umount
+from memfs.cli import ahead, complete, mountopts
 from memfs.cli.common import ShmSize, Size
+from memfs.cli.start import Wanted, start
 from memfs.client import ClientError
-
-DEFAULT_MACHINE = "2004"
 
 EXAMPLES = """\
 \b
@@ -109,54 +106,12 @@ def command(
         raise click.UsageError(str(error)) from None
     said = {key: value for key, value in given.items() if value is not None}
     settings = {**words.own, **said}
-    ctx.exit(start(mountpoint, settings, words.passed, foreground, ready_fd))
-
-
-def start(
-    mountpoint: str,
-    settings: dict[str, Any],
-    passed: list[str],
-    foreground: bool,
-    ready_fd: int | None,
-) -> int:
-    """Start the daemon; names of files are made absolute for it, it leaves here.
-
-    Returns:
-        Exit status: 0 when the mount answers, or has ended (foreground).
-
-    Raises:
-        ClientError: what was asked, what was found.
-    """
-    from memfs import daemon
-    from memfs.mount import make_mount
-
-    name = settings.setdefault("machine", DEFAULT_MACHINE)
-    machine.load(name)
-    if name not in machines.builtin():
-        settings["machine"] = os.path.abspath(name)
-    if "files" in settings:
-        settings["files"] = os.path.abspath(settings["files"])
-    options = daemon.DaemonOptions(
-        mountpoint=Path(mountpoint),
-        files=Path(settings["files"]) if "files" in settings else None,
-        fuse=passed,
-        foreground=foreground,
-        ready_fd=ready_fd,
-        # libfuse splits its words at commas.
-        source=name.replace(",", "\\,"),
-        settings=settings,
-    )
+    wanted = Wanted(mountpoint, settings, words.passed, ready_fd)
+    loader = None if foreground else ahead.taken()
     try:
-        tell_of_dead(mountpoint)
-        return daemon.mount(options, make_mount)
+        if loader is None:
+            ctx.exit(start(wanted, foreground))
+        loader.mount(wanted)
+        loader.wait()
     except mountpoints.MountError as error:
         raise ClientError(str(error)) from None
-
-
-def tell_of_dead(mountpoint: str) -> None:
-    """Where a daemon that was killed has left what was on its private disk."""
-    point = mountpoints.resolve(Path(mountpoint))
-    left = mountpoints.private_files(point)
-    if left is not None and mountpoints.owner(point) is None:
-        text = umount.what_became_of(left, dead=True)
-        click.echo(f"memfs: {mountpoint}: {text}", err=True)

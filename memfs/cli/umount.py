@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from memfs import mountpoints
+from memfs.cli.start import what_became_of
 from memfs.client import DEFAULT_MOUNT, MOUNT_VARIABLE, ClientError
 
 # Writing back may take long on a slow disk; nobody waits for ever.
@@ -48,15 +49,6 @@ def command(lazy: bool, mountpoint: str | None) -> None:
         text = what_became_of(private, dead)
     if text:
         click.echo(f"memfs: {mountpoint}: {text}", err=True)
-
-
-def what_became_of(private: Path, dead: bool) -> str:
-    """What there is to say of a private directory that had something in it."""
-    if dead:
-        return f"its daemon was killed; what was written of files/ is in {private}"
-    if private.exists():
-        return f"not all of files/ could be written; what was is in {private}"
-    return "files/ was private and went with the mount; --files DIR keeps it"
 
 
 def take_away(mountpoint: Path, lazy: bool) -> tuple[int, ...]:
