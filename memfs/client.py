@@ -18,7 +18,8 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+
+from memfs.records import NamedTuple
 
 DEFAULT_MOUNT = "mountpoint"
 MOUNT_VARIABLE = "MEMFS_MOUNT"

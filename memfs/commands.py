@@ -21,8 +21,9 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from memfs.records import NamedTuple
 from memfs.vm.errors import VmError
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ import stat
 import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
+from memfs.records import NamedTuple
 from memfs.tree import ROOT_CALLER, Dir, Link, Node, TreeError
 
 PARTS = ("proc", "sys")

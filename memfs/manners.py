@@ -6,7 +6,8 @@ Source: real procfs and sysfs of Linux 6.1 and 6.18 (fs/proc, fs/kernfs).
 from __future__ import annotations
 
 import errno
-from typing import NamedTuple
+
+from memfs.records import NamedTuple
 
 
 class Manners(NamedTuple):

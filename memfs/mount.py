@@ -17,7 +17,6 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -29,6 +28,7 @@ from memfs.files.paged import PagedVolume
 from memfs.files.tasks import FIRST_UNSEEN_PID, Process
 from memfs.files.volumes import files_volume, memory_volume
 from memfs.lanes import Lanes
+from memfs.records import NamedTuple
 from memfs.revoker import Revoker
 from memfs.tree import ROOT_CALLER, Caller, Dir, Interrupt, TreeError, Volume, now_ns
 from memfs.vm import Layout, Machine
@@ -55,8 +55,7 @@ def nobody_looks(
     return nullcontext()
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What a mount is made of.
 
     Attributes:

@@ -14,7 +14,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import NamedTuple
+
+from memfs.records import NamedTuple
 
 PAGE_SIZE = 4096
 

@@ -9,8 +9,9 @@ called while it does.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
+from memfs.records import NamedTuple
 from memfs.request import Attr, Caller, StatFs
 
 

@@ -10,6 +10,7 @@ from fakes import OWNER, fake_mount, look_up, text_of, write
 
 from memfs import commands
 from memfs.files import NODE_DIR, TABLE, doc
+from memfs.files.proc import clocks
 from memfs.files.row import family_of
 from memfs.tree import PROC, SYSFS, ControlHandle, Dir, Interrupt, TextHandle, TreeError
 from memfs.vm import Layout, Machine
@@ -100,8 +101,9 @@ def test_text_ends_with_a_newline_and_is_ascii(mount, row):
 
 
 @pytest.mark.parametrize("row", READABLE, ids=lambda row: row.path)
-def test_reads_in_pieces_are_of_one_snapshot(mount, row):
+def test_reads_in_pieces_are_of_one_snapshot(mount, row, monkeypatch):
     """Whatever changes between two reads of an open file."""
+    monkeypatch.setattr(clocks, "host_tasks", lambda: (1, 2, 3))
     mount.machine.klog.add("a line")
     handle = look_up(mount, there(row.path)).open(os.O_RDONLY, OWNER)
     whole = bytes(handle.read(0, 1 << 24))

@@ -10,6 +10,7 @@ it is the same as ``memfs mount --machine NAME|FILE MOUNTPOINT -o OPTS``.
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -29,11 +30,15 @@ def __getattr__(name: str) -> Any:
 
 def main() -> NoReturn:
     """Run the command line of this process."""
+    # There is no garbage yet: to look for it takes long.
+    gc.disable()
     from memfs.cli import ahead, table
 
     ahead.begin(table.mount8(sys.argv[1:]))
     from memfs.cli import group
 
+    gc.freeze()
+    gc.enable()
     try:
         group.main()
     finally:

@@ -147,8 +147,7 @@ def _serve(receive: int, word: int) -> NoReturn:
 def _load() -> None:
     import gc
 
-    # There is no garbage yet: to look for it takes long.
-    gc.disable()
+    gc.disable()  # see memfs.cli.main
     import memfs.cli.start
     import memfs.daemon
     import memfs.fuse

@@ -7,13 +7,14 @@ import os
 import shlex
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
 from memfs.cli import complete
 from memfs.cli.common import Size, mount_option
 from memfs.client import EXIT_OOM_KILLED, ClientError, Mount, find_mount
+from memfs.records import NamedTuple
 
 EXAMPLES = """\
 \b

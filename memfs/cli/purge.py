@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
@@ -21,6 +21,7 @@ from memfs.cli.common import (
 )
 from memfs.cli.progress import in_use, progress_bar
 from memfs.client import EXIT_REFUSED, Mount, find_mount
+from memfs.records import NamedTuple
 
 EXAMPLES = """\
 \b

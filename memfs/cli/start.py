@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from memfs import mountpoints
 from memfs.cli import machines
+from memfs.records import NamedTuple
 
 DEFAULT_MACHINE = "2004"
 

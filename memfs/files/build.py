@@ -13,10 +13,11 @@ import errno
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from memfs.files.row import Family, Row, family_of, manners_of
 from memfs.files.rowfile import RowFile, Shape
+from memfs.records import NamedTuple
 from memfs.tree import FOREVER, SYSFS, Dir, Link, Node, TreeError, VolumeDir
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ A change holds for every request that is queued after it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from memfs.files import grammar
+from memfs.records import NamedTuple
 
 if TYPE_CHECKING:
     from memfs.mount import Mount

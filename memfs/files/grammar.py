@@ -14,8 +14,8 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
 
+from memfs.records import NamedTuple
 from memfs.tree import TreeError
 
 MAX_BYTES = 4096  # of one write; chosen here

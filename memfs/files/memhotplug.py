@@ -9,9 +9,10 @@ listing in T. Iwamoto's mail of 2004-04-06; the form of 2003 for its machine.
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from memfs import commands
+from memfs.records import NamedTuple
 
 if TYPE_CHECKING:
     from memfs.mount import Mount

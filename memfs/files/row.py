@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Collection
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from memfs.records import NamedTuple
 from memfs.tree import PROC, SYSFS, TOP, Manners
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable
-from typing import NamedTuple
 
 from memfs.files import grammar
 from memfs.files.grammar import GrammarError, quoted
+from memfs.records import NamedTuple
 
 PAGE = 4096
 MAX_MAP = 1 << 47  # bytes of addresses that a process has

@@ -18,7 +18,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from memfs.files import taskgrammar
 from memfs.files.taskgrammar import (
@@ -29,6 +29,7 @@ from memfs.files.taskgrammar import (
     Unmap,
     Wait,
 )
+from memfs.records import NamedTuple
 from memfs.tree import PollHandle, TextFile, TreeError
 from memfs.vm.errors import VmError
 from memfs.vm.sched import Job, Park

@@ -6,10 +6,11 @@ Source: hw/i386/pc.c, hw/arm/virt.c; arch/x86/mm/init_64.c, Linux 6.1.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
 from memfs.machines.description import DescribedNode, Description, MachineError
 from memfs.machines.qemucpus import Smp, owners, topology
+from memfs.records import NamedTuple
 from memfs.vm.layoutspec import BlockRun
 
 BLOCK: Final = 128 << 20

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from memfs.records import NamedTuple
 from memfs.reports import realmount
 from memfs.reports.child import in_children
 from memfs.reports.results import MAX_PURGES, Effect, Report, Row, compare

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from memfs.records import NamedTuple
 from memfs.reports.rig import CHUNK, PAGE, Rig
 from memfs.vm import VmError, ZoneItem
 

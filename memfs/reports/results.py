@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
+
+from memfs.records import NamedTuple
 
 MAX_PURGES = 20
 WORSE = 1.5

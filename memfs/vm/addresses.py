@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from memfs.records import NamedTuple
 
 
 class Range(NamedTuple):

@@ -14,8 +14,9 @@ from __future__ import annotations
 import errno
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from memfs.records import NamedTuple
 from memfs.vm.carving import kinds_of_run
 from memfs.vm.errors import VmError
 from memfs.vm.layoutspec import NO_ZONE

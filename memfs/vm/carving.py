@@ -5,8 +5,7 @@ Source: mm/page_alloc.c free_area_init_core(), 2.6.0.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from memfs.records import NamedTuple
 from memfs.vm.errors import LayoutError
 from memfs.vm.layout import Layout, NodeSpec
 from memfs.vm.layoutspec import BlockRun

@@ -10,8 +10,9 @@ compact_node(), try_to_compact_pages(), 2.6.35.
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from memfs.records import NamedTuple
 from memfs.vm import _ffi, zones
 from memfs.vm._ffi import Compact
 from memfs.vm.alloc import SlowPath

@@ -6,8 +6,9 @@ What they do with it is the core's (disk.c, pageio.c).
 from __future__ import annotations
 
 import errno
-from typing import Any, NamedTuple
+from typing import Any
 
+from memfs.records import NamedTuple
 from memfs.vm import _ffi
 from memfs.vm.errors import VmError
 from memfs.vm.layoutvalues import PAGE_SIZE

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from memfs.records import NamedTuple
 from memfs.vm import _ffi
 from memfs.vm.errors import VmError
 from memfs.vm.sched import Op

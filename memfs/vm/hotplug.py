@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from memfs.records import NamedTuple
 from memfs.vm import _ffi, zones
 from memfs.vm._ffi import REASON_NAMES
 from memfs.vm.alloc import kernel_pages

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from memfs.records import NamedTuple
 from memfs.vm import _ffi
 from memfs.vm._ffi import HUGE_ORDERS, NO_ID, HugeFigures, HugeMove
 from memfs.vm.compact import compact_zone, suitable

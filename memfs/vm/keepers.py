@@ -7,8 +7,9 @@ would free the pages is a row of REMEDIES, by their reason.
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from memfs.records import NamedTuple
 from memfs.vm import _ffi
 from memfs.vm._ffi import KeeperGroup, Keepers
 from memfs.vm.errors import VmError

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 from memfs.vm.addresses import AddressMap, Range, fit
@@ -136,7 +135,7 @@ def place(
 
 def _placed(node: NodeSpec, addresses: AddressMap) -> NodeSpec:
     if not node.runs:
-        return replace(node, start_pfn=addresses.model(node.start_pfn))
+        return node._replace(start_pfn=addresses.model(node.start_pfn))
     places = [
         (start, addresses.end(run.first, run.last))
         for run in node.runs
@@ -144,7 +143,7 @@ def _placed(node: NodeSpec, addresses: AddressMap) -> NodeSpec:
     ]
     start = min((first for first, _ in places), default=0)
     end = max((last for _, last in places), default=0)
-    return replace(node, start_pfn=start, span=end - start)
+    return node._replace(start_pfn=start, span=end - start)
 
 
 def check_overlaps(nodes: Sequence[NodeSpec], size: int, wrong: WrongAt) -> None:

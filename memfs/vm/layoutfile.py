@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -243,7 +242,7 @@ class _Reader:
         for cpu in range(cpus):
             of_node.setdefault(owner.get(cpu, nodes[0].nid), []).append(cpu)
         return tuple(
-            replace(node, cpus=tuple(of_node.get(node.nid, ()))) for node in nodes
+            node._replace(cpus=tuple(of_node.get(node.nid, ()))) for node in nodes
         )
 
     def shared(

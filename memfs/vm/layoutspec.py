@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
-
+from memfs.records import NamedTuple
 from memfs.vm.layoutvalues import ZoneSpec
 
 NO_ZONE = "none"
@@ -53,8 +51,7 @@ class BlockRun(NamedTuple):
         return self.nr * size
 
 
-@dataclass(frozen=True)
-class NodeSpec:
+class NodeSpec(NamedTuple):
     """A node slot: where its memory lies and what is so at boot; pages.
 
     Attributes:

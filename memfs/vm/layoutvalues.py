@@ -7,8 +7,9 @@ or raises the error that names the value's line and key. It knows no key.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from memfs.records import NamedTuple
 from memfs.vm.errors import LayoutError
 from memfs.vm.rules import COLUMNS, RULES
 

@@ -9,8 +9,9 @@ random source: the same layout, seed and requests give the same state.
 from __future__ import annotations
 
 from collections import deque
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
+from memfs.records import NamedTuple
 from memfs.vm import (
     _ffi,
     compact,

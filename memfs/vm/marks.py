@@ -6,8 +6,9 @@ setup_per_zone_lowmem_reserve(), Linux 6.1.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from memfs.records import NamedTuple
 from memfs.vm.rules61 import protection as protection_of
 from memfs.vm.ruleviews import MarkView, MinFreeView, PcpMarks, PcpView
 

@@ -13,8 +13,9 @@ Source: mm/memhotplug.c of the hot-removal prototype, Takahashi, LKML 2004-07-14
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from memfs.records import NamedTuple
 from memfs.vm import _ffi, hugetlb, keepers, zones
 from memfs.vm._ffi import Migrate, ZoneItem
 from memfs.vm.errors import VmError

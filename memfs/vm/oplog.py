@@ -5,8 +5,9 @@ It prints nothing and keeps no more than a few records.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from memfs.records import NamedTuple
 from memfs.vm.errors import Cancelled, VmError
 from memfs.vm.sched import Op
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from memfs.records import NamedTuple
 from memfs.vm.sched import NS_PER_S, Op, Wait
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ a write before ``done``, so reads and writes must be served meanwhile.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from memfs.records import NamedTuple
 from memfs.vm.sched import Op, Park
 
 if TYPE_CHECKING:

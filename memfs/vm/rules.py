@@ -12,9 +12,9 @@ the offlining of Linux 6.1; its ageing is that of 2.6: two lists a zone.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from memfs.records import NamedTuple
 from memfs.vm import rules26, rules61
 from memfs.vm.ruleviews import (
     DirtyView,
@@ -253,8 +253,7 @@ ZonelistRule = Callable[[int, Sequence[int], Sequence[ListZone]], list[int]]
 OrderRule = Callable[[int, Sequence[NodeView], Sequence[Sequence[int]]], list[int]]
 
 
-@dataclass(frozen=True)
-class Rules:
+class Rules(NamedTuple):
     """One column of RULES; its cells are attributes, named as the rows."""
 
     column: str

@@ -6,7 +6,7 @@ Pages unless said otherwise. ``rules.py`` has the table, ``rules26.py`` and
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from memfs.records import NamedTuple
 
 # Zonelist classes; the same numbers as enum vm_class of the core.
 CLASS_NORMAL, CLASS_DMA, CLASS_HIGHMEM, CLASS_HOTREMOVABLE = range(4)

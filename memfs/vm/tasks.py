@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from memfs.records import NamedTuple
 from memfs.vm import _ffi
 from memfs.vm._ffi import HugeTouch, Touch
 from memfs.vm.accounting import check_commit

@@ -8,8 +8,9 @@ An operation, exact at its last step. It changes nothing but per-CPU lists' turn
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from memfs.records import NamedTuple
 from memfs.vm import _ffi, stats, zones
 from memfs.vm._ffi import Verify, ZoneItem
 from memfs.vm.marks import zone_marks

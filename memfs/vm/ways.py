@@ -6,9 +6,9 @@ Source: Iwamoto, LKML 2004-04-06, known issues; Tosatti, LKML 2004-10-02, points
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass, replace
 from typing import Final
 
+from memfs.records import NamedTuple
 from memfs.vm import _ffi
 from memfs.vm.errors import VmError
 
@@ -19,8 +19,7 @@ WAYS: Final[dict[str, tuple[str, str]]] = {
 }
 
 
-@dataclass(frozen=True)
-class Ways:
+class Ways(NamedTuple):
     """How pages are moved; the second of each pair is the way of 2004.
 
     Attributes:
@@ -47,7 +46,7 @@ class Ways:
                 )
             if way not in WAYS[key]:
                 raise VmError(errno.EINVAL, f"{key} is {' or '.join(WAYS[key])}")
-        return replace(self, **changes)
+        return self._replace(**changes)
 
     @property
     def flags(self) -> int:

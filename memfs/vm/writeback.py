@@ -9,8 +9,9 @@ Source: mm/page-writeback.c, mm/pdflush.c, fs/fs-writeback.c, 2.6.0.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from memfs.records import NamedTuple
 from memfs.vm import _ffi
 from memfs.vm._ffi import ZoneItem
 from memfs.vm.accounting import dirtyable

@@ -11,10 +11,11 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from memfs.files.row import Row, StoreRow
 from memfs.files.sysfs import hugepages
+from memfs.records import NamedTuple
 from memfs.tree import TreeError
 from memfs.vm.marks import min_free_kbytes
 from memfs.vm.tunables import NAMES

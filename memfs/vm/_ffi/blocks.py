@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
-from typing import Final, NamedTuple
+from typing import Final
 
+from memfs.records import NamedTuple
 from memfs.vm._ffi.lib import Handle, as_tuple, check, ffi, lib
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from memfs.records import NamedTuple
 from memfs.vm._ffi.lib import NO_ID, NO_PFN, Handle, as_tuple, check, ffi, lib
 from memfs.vm.errors import VmError
 

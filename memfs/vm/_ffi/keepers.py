@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
+from memfs.records import NamedTuple
 from memfs.vm._ffi.lib import NO_ID, Handle, check, ffi, lib
 from memfs.vm._ffi.records import REASON_NAMES
 

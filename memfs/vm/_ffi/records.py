@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final
 
+from memfs.records import NamedTuple
 from memfs.vm._ffi.lib import lib
 
 
