@@ -48,15 +48,50 @@ def draws(command: Sequence[str], wanted: Sequence[str], patience_s: float) -> s
     Returns:
         All that it drew, escape sequences included.
     """
-    process, terminal = pty.fork()
-    if process == 0:
-        os.environ.update(TERM="xterm", LC_ALL="C")
-        os.execvp(command[0], command)
+    process, terminal = _start(command)
     try:
-        ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", ROWS, COLUMNS, 0, 0))
         seen = _drawn(terminal, wanted, time.monotonic() + patience_s)
     finally:
         os.killpg(process, signal.SIGKILL)
         os.waitpid(process, 0)
         os.close(terminal)
     return seen.decode(errors="replace")
+
+
+def plays(
+    command: Sequence[str], wanted: Sequence[str], keys: bytes, patience_s: float
+) -> tuple[str, int]:
+    """Run a program on a terminal to its end; see ``draws``.
+
+    Args:
+        keys: pressed when *wanted* is there.
+
+    Returns:
+        All that it drew, and its exit status; below 0: the signal that ended it.
+    """
+    process, terminal = _start(command)
+    end = time.monotonic() + patience_s
+    try:
+        seen = _drawn(terminal, wanted, end)
+        os.write(terminal, keys)
+        while select.select([terminal], [], [], max(0.0, end - time.monotonic()))[0]:
+            more = _read(terminal)
+            if not more:
+                break
+            seen += more
+        else:
+            os.killpg(process, signal.SIGKILL)
+    finally:
+        status = os.waitpid(process, 0)[1]
+        os.close(terminal)
+    return seen.decode(errors="replace"), os.waitstatus_to_exitcode(status)
+
+
+def _start(command: Sequence[str]) -> tuple[int, int]:
+    """The program's pid, and the other end of its terminal."""
+    process, terminal = pty.fork()
+    if process == 0:
+        os.environ.update(TERM="xterm", LC_ALL="C")
+        os.execvp(command[0], command)
+    ioctl(terminal, termios.TIOCSWINSZ, struct.pack("4H", ROWS, COLUMNS, 0, 0))
+    return process, terminal

@@ -34,12 +34,15 @@ def main() -> NoReturn:
     gc.disable()
     from memfs.cli import ahead, table
 
-    ahead.begin(table.mount8(sys.argv[1:]))
-    from memfs.cli import group
-
-    gc.freeze()
-    gc.enable()
     try:
+        ahead.begin(table.mount8(sys.argv[1:]))
+        from memfs.cli import group
+
+        gc.freeze()
+        gc.enable()
         group.main()
+    except KeyboardInterrupt:
+        # Nothing was begun yet: what is begun says itself how it ended.
+        raise SystemExit(130) from None
     finally:
         ahead.drop()

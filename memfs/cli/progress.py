@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
@@ -43,11 +43,17 @@ def progress_bar(
             except ClientError:
                 return
 
-    with bar:
-        watcher = threading.Thread(target=watch, daemon=True)
+    watcher = threading.Thread(target=watch, daemon=True)
+    try:
+        # Ctrl-C may come while it is drawn for the first time, the cursor gone.
+        bar.start()
         watcher.start()
-        try:
-            yield show
-        finally:
-            done.set()
+        yield show
+    finally:
+        done.set()
+        if watcher.ident is not None:
+            # What it has read last may be older than what was shown since.
             watcher.join()
+            with suppress(ClientError):
+                show(in_use(mount, zid))
+        bar.stop()

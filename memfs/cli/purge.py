@@ -120,7 +120,7 @@ def purge_until_idle(
     that fewer pages are in use than ever since the start.
     """
     idle = 0
-    fewest = outcome.before = outcome.left = in_use(mount, zid)
+    fewest = outcome.left
     while outcome.left and idle < IDLE_PURGES:
         before = outcome.left
         try:
@@ -194,12 +194,12 @@ def command(
     """Purge ZONE until nothing more goes, and say why the rest stays."""
     where = find_mount(mount)
     line = where.zone(zone)
-    outcome = Outcome(zone, line.name, line.present)
+    used = line.present - line.free
+    outcome = Outcome(zone, line.name, line.present, used, used)
     if as_json:
         reporting = silence()
     elif sys.stdout.isatty():
-        total = line.present - line.free
-        reporting = on_terminal(where, zone, line.label, total)
+        reporting = on_terminal(where, zone, line.label, used)
     else:
         reporting = plain_lines(line.label)
     try:
