@@ -250,6 +250,110 @@ def test_setup_refuses_what_it_does_not_know(tree):
     assert "unknown argument --tests" in done.stderr
 
 
+@pytest.fixture
+def installable(tree):
+    """A tree that a user sets up with stand-ins: a Python that notes its calls."""
+    (tree.root / "python3").symlink_to("/bin/true")
+    (tree.root / "memfs/vm").mkdir()
+    (tree.root / "memfs/vm/_vmcore.x.so").touch()
+    (tree.root / "memfs/a.py").write_text("1\n")
+    for name in ("setup.py", "pyproject.toml", "memfs/csrc/a.c", "memfs/csrc/a.h"):
+        (tree.root / name).touch()
+    (tree.root / "memfs/csrc/deep").mkdir()
+    (tree.root / "memfs/csrc/deep/a.h").touch()
+    tree.tool("id", "echo 1000")
+    tree.tool("memfs")
+    tree.tool("python", 'echo "$*" >>"$0.calls"')
+    return tree
+
+
+def set_up(tree, *arguments, **env):
+    done = tree.run("setup", *arguments, PYTHON=str(tree.root / "python3"), **env)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def compiled(tree) -> int:
+    """How often byte code was made."""
+    return (tree.bin / "python.calls").read_text().count("-m compileall")
+
+
+@pytest.mark.parametrize("value", ["", "1"])
+def test_setup_compiles_what_has_changed(installable, value):
+    """Byte code is made for a start that may write none; what is up to date is not."""
+    for _ in range(2):
+        set_up(installable, PYTHONDONTWRITEBYTECODE=value)
+    assert compiled(installable) == 1
+
+    # The same text of another time: Python would take the byte code for old.
+    os.utime(installable.root / "memfs/a.py", (1, 1))
+    set_up(installable, PYTHONDONTWRITEBYTECODE=value)
+    assert compiled(installable) == 2
+
+    (installable.root / "memfs/vm/b.py").touch()
+    set_up(installable, PYTHONDONTWRITEBYTECODE=value)
+    assert compiled(installable) == 3
+
+
+def test_setup_goes_on_where_no_byte_code_can_be_written(installable):
+    """It is for speed alone; the next run tries again."""
+    installable.tool("python", 'echo "$*" >>"$0.calls"; [ "$2" != compileall ]')
+    for _ in range(2):
+        set_up(installable)
+    assert compiled(installable) == 2
+
+
+@pytest.mark.parametrize("value", ["", "1"])
+def test_a_start_after_setup_finds_its_byte_code(value):
+    """In the project itself: what is there now, of the very time that it has now."""
+    subprocess.run([ROOT / "scripts" / "setup"], check=True, capture_output=True)
+    command = [ROOT / ".venv/bin/python", "-v", "-c", "import memfs.cli, memfs.mount"]
+    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": value}
+    done = subprocess.run(
+        command, env=env, capture_output=True, text=True, check=True, cwd="/"
+    )
+    code = [line for line in done.stderr.splitlines() if f"{ROOT}/memfs" in line]
+
+    assert any("matches" in line for line in code)
+    assert not any("code object from /" in line for line in code)
+
+
+APT = """
+[ "$2" = download ] && [ -e "{index}" ] && touch pcp_6.deb && exit
+echo "E: $*" >&2
+exit 100
+"""
+DPKG = """
+[ "$*" = "-x pcp_6.deb ." ] && mkdir -p usr/bin && install /bin/true usr/bin/pminfo
+"""
+
+
+def test_setup_unpacks_for_a_user_what_only_root_could_install(installable):
+    """PCP, beside the project, once."""
+    index = installable.root / "index"
+    index.touch()
+    installable.tool("apt-get", APT.format(index=index))
+    installable.tool("dpkg", DPKG)
+    said = [set_up(installable, "--test").stdout for _ in range(2)]
+
+    assert [text.count("unpacking pcp") for text in said] == [1, 0]
+    there = sorted(os.listdir(installable.root / "build/pcp"))
+    assert there == ["usr"]
+
+
+def test_setup_says_what_a_user_cannot_download(installable):
+    """One sentence with its remedy; the next run tries again."""
+    installable.tool("apt-get", APT.format(index=installable.root / "index"))
+    for _ in range(2):
+        done = installable.run(
+            "setup", "--test", PYTHON=str(installable.root / "python3")
+        )
+        assert done.returncode == 1
+        assert done.stderr == (
+            "setup: pcp cannot be downloaded: sudo apt-get update, and try again.\n"
+        )
+
+
 # test: how results are counted. What is checked: 7 static checks that all pass.
 
 
