@@ -276,7 +276,10 @@ class _Daemon:
         try:
             return Session(made.root, str(self.point), options.values())
         except RuntimeError as exc:
-            raise MountError(mountpoints.why_not(self.point, exc, options)) from None
+            stays = self.options.foreground
+            log = "the log" if stays else str(mountpoints.log_path(self.point))
+            why = mountpoints.why_not(self.point, exc, options, log)
+            raise MountError(why) from None
 
     def _say_ready(self) -> None:
         """The mount is there: a request that comes now waits for its answer."""

@@ -140,8 +140,12 @@ def others_allowed() -> bool:
     return any(line.strip() == "user_allow_other" for line in lines)
 
 
-def why_not(point: Path, exc: Exception, options: Iterable[str] = ()) -> str:
-    """Why libfuse could not mount with `options`, as far as can be seen from here."""
+def why_not(point: Path, exc: Exception, options: Iterable[str], log: str) -> str:
+    """Why libfuse could not mount with `options`, as far as can be seen from here.
+
+    Args:
+        log: where libfuse has said more.
+    """
     if not os.path.exists("/dev/fuse"):
         return f"{point}: there is no /dev/fuse; load the module fuse"
     if not os.access("/dev/fuse", os.R_OK | os.W_OK):
@@ -153,7 +157,9 @@ def why_not(point: Path, exc: Exception, options: Iterable[str] = ()) -> str:
             f"{point}: allow_other is for root; for others as well once root has done "
             f"echo user_allow_other >> {FUSE_CONF}"
         )
-    return f"{point}: libfuse could not mount ({exc}); its words are in the log"
+    if os.geteuid() != 0 and not os.access(point, os.W_OK):
+        return f"{point}: mount on a directory that you may write to"
+    return f"{point}: libfuse could not mount ({exc}); its words are in {log}"
 
 
 # ------------------------------------------------------------------------- locks

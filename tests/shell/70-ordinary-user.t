@@ -54,6 +54,19 @@ test_expect_success 'the user unmounts' '
 	as_user memfs umount "$mnt" && ! test_is_mounted &&
 	cmp home/here home/disk/there'
 
+test_expect_success 'a directory of somebody else is refused in one sentence' '
+	mkdir -p theirs && chmod 755 theirs &&
+	! as_user memfs mount "$trash/theirs" 2>refusal &&
+	[ "$(cat refusal)" = "memfs: $trash/theirs: mount on a directory that you may write to" ]'
+
+test_expect_success 'a device that the user may not open is named' '
+	chmod 600 fuse &&
+	! as_user memfs mount "$mnt" 2>refusal &&
+	[ "$(cat refusal)" = "memfs: $mnt: /dev/fuse may not be opened by this user" ] &&
+	! as_user memfs doctor >report &&
+	grep -q "^missing .*/dev/fuse: Permission denied. As root: chmod 666 /dev/fuse.$" report &&
+	chmod 666 fuse'
+
 test_expect_success 'without user_allow_other the refusal names it' '
 	! as_user memfs mount -o allow_other "$mnt" 2>refusal &&
 	grep -q user_allow_other refusal &&
