@@ -112,6 +112,10 @@ class Pump:
         # There were requests when they were let by last.
         self._busy = False
 
+    def resting(self) -> bool:
+        """Whether nothing can run before the next event is due, or somebody rings."""
+        return bool(self._asleep_until) and not self._bell.is_set()
+
     @property
     def foreground(self) -> int:
         """Requests that wait for an operation."""

@@ -264,7 +264,7 @@ class _Daemon:
 
     def _open(self, made: Mount) -> Session:
         # pyfuse3 is imported here, after the fork, and by nobody who only asks.
-        from memfs.fuse import SHIM, Session
+        from memfs.fuse import SHIM, TURNS, Session
 
         # libfuse is handed ASCII; a name that somebody gives replaces ours.
         source = self.options.source.encode("ascii", "replace").decode()
@@ -273,6 +273,7 @@ class _Daemon:
             word.partition("=")[0]: word for word in [*words, *self.options.fuse]
         }
         made.pump.served = SHIM.served
+        TURNS.resting = made.pump.resting
         try:
             return Session(made.root, str(self.point), options.values())
         except RuntimeError as exc:

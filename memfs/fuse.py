@@ -24,8 +24,7 @@ import trio
 
 from memfs import shim
 from memfs.callers import POLL_S, errno_of, resume
-from memfs.direct import TABLE as DIRECT_TABLE
-from memfs.direct import Direct
+from memfs.direct import NODES, VOLUMES, Direct
 from memfs.handlers import Handlers
 from memfs.inodes import Inode, number
 from memfs.listings import Listings
@@ -219,7 +218,7 @@ class Session:
         operations.init = self.initialised.set  # type: ignore[method-assign]
         SHIM.start(self._on_fallocate, self._on_lseek)
         direct = Direct(self.handlers)
-        SHIM.attach_direct(direct.answer, direct.room, DIRECT_TABLE)
+        SHIM.attach_direct(direct.answer, direct.room, VOLUMES, NODES)
         pyfuse3.init(operations, mountpoint, set(options))
 
     async def serve(self) -> None:

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 
-from memfs.tree import Dir, Node, Volume, VolumeDir
+from memfs.tree import Attr, Dir, Node, Volume, VolumeDir
 
 ROOT = 1
 VOLUME_SHIFT = 48
@@ -39,9 +39,12 @@ class Inode:
         private: given to one walk alone, and never cached.
         attr, entry: the adapter's cache: the attributes last shown, and their form
             on the wire.
+        listed: the attributes last shown in a list that was answered at once.
     """
 
-    __slots__ = ("attr", "entry", "ino", "lookups", "node", "private", "writers")
+    __slots__ = (
+        *("attr", "entry", "ino", "listed", "lookups", "node", "private", "writers"),
+    )
 
     def __init__(self, ino: int, node: Node, private: bool = False) -> None:
         self.ino = ino
@@ -50,6 +53,7 @@ class Inode:
         self.lookups = 0
         self.writers = 0
         self.attr: object = None
+        self.listed: Attr | None = None
         self.entry: object = None
 
 

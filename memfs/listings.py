@@ -60,9 +60,13 @@ class Listings:
 
         Who is in the middle of it goes on: a change waits for him.
         """
-        if self._changing and not self._lists(pid):
+        if self.waits(pid):
             with self._trio.move_on_after(PATIENCE_S):
                 await self._changed.wait()
+
+    def waits(self, pid: int) -> bool:
+        """Whether ``begin`` would wait."""
+        return bool(self._changing) and not self._lists(pid)
 
     def begun(self, fh: int, pid: int) -> None:
         """It has been, and is open."""

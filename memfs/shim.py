@@ -55,7 +55,7 @@ LESSER_FORM = {
     "background": "at most 12 background requests are in flight",
     "lane": "reads and writes of resident pages are answered in Python, too",
     "text": "reads and closes of generated files are answered in Python, too",
-    "direct": "names and attributes of volumes are answered through pyfuse3, too",
+    "direct": "names, attributes and opening are answered through pyfuse3, too",
 }
 
 PAGE_SIZE = 4096
@@ -268,16 +268,21 @@ class Shim:
     # Requests that Python answers at once: see memfs/direct.py.
 
     def attach_direct(
-        self, answer: DirectFn, room: Any, opcodes: Iterable[int]
+        self,
+        answer: DirectFn,
+        room: Any,
+        of_volumes: Iterable[int],
+        of_nodes: Iterable[int],
     ) -> None:
         """Have *answer* asked first about these requests; without the shim: nobody."""
         if self._lib is None:
             return
         call = _DIRECT(answer)
         self._callbacks += call, room
-        args = _DIRECT, ctypes.c_void_p, ctypes.c_uint64
+        args = _DIRECT, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64
         attach = _function(self._lib, "memfs_shim_direct_attach", None, *args)
-        attach(call, ctypes.addressof(room), sum(1 << opcode for opcode in opcodes))
+        masks = (sum(1 << op for op in opcodes) for opcodes in (of_volumes, of_nodes))
+        attach(call, ctypes.addressof(room), *masks)
 
     def take(self, req: int) -> None:
         """What follows is done for this request, which was handed over before."""

@@ -13,13 +13,14 @@ What it is not: it knows no request. ``memfs/fuse.py`` says when a handler waits
 (``pass_on``) and when the session is over (``end``).
 
 Concurrency: one trio thread; no more than ``TURN_NS`` pass between two rounds of
-the event loop on account of requests.
+the event loop on account of requests, or ``LONG_TURN_NS`` while the model rests.
 """
 
 from __future__ import annotations
 
 import errno
 import time
+from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -29,6 +30,10 @@ from memfs.tree import TreeError
 
 # The model's background work gets a turn as long: see memfs/background.py.
 TURN_NS = 200_000
+
+# Where nothing of the model can run, who else waits is late by no more than this: a
+# signal, a timer (chosen here). A round of the event loop costs half of TURN_NS.
+LONG_TURN_NS = 1_000_000
 
 # How long a client needs for the next request of a sequence (open, read, close).
 SPIN_NS = 12_000
@@ -67,12 +72,16 @@ class Turns:
     Args:
         trio: the real one.
         shim: says whether a request is there.
+
+    Attributes:
+        resting: whether nothing of the model can run; set by the daemon.
     """
 
     def __init__(self, trio: ModuleType, shim: Shim) -> None:
         self._trio = trio
         self._readable = shim.readable
-        self._until = 0
+        self._until = self._long_until = 0
+        self.resting: Callable[[], bool] = lambda: False
         self.turn = Turn(trio.lowlevel.ParkingLot())
         lowlevel = SimpleNamespace(**vars(trio.lowlevel))
         lowlevel.wait_readable = self.wait_readable
@@ -82,10 +91,16 @@ class Turns:
 
     async def wait_readable(self, fd: int) -> None:
         """Return when a request is there; ask the event loop only if none comes."""
-        if time.monotonic_ns() < self._until and self._readable(SPIN_NS):
+        if self._goes_on() and self._readable(SPIN_NS):
             return
         await self._trio.lowlevel.wait_readable(fd)
-        self._until = time.monotonic_ns() + TURN_NS
+        now = time.monotonic_ns()
+        self._until, self._long_until = now + TURN_NS, now + LONG_TURN_NS
+
+    def _goes_on(self) -> bool:
+        """Whether the turn lasts."""
+        now = time.monotonic_ns()
+        return now < self._until or (now < self._long_until and self.resting())
 
 
 class Gate:

@@ -11,15 +11,18 @@ import pytest
 import trio
 from memvolume import MemVolume
 
-from memfs.direct import NONE, NOT, TABLE, Direct
+from memfs.direct import NODES, NONE, NOT, VOLUMES, Direct
 from memfs.handlers import Handlers
 from memfs.inodes import ROOT, number
+from memfs.listings import Listings
 from memfs.shim import Shim
-from memfs.tree import Caller, Dir, VolumeDir
+from memfs.tree import FOREVER, Caller, ControlFile, Dir, TextFile, TreeError, VolumeDir
 from memfs.turns import Gate
 
 ME = Caller(1, 2, 3)
 LOOKUP, FORGET, GETATTR, UNLINK, RELEASE, BATCH_FORGET = 1, 2, 3, 10, 18, 42
+OPEN, OPENDIR, RELEASEDIR, READDIRPLUS = 14, 27, 29, 44
+PID = 11
 # struct fuse_attr: ino, size, blocks, three times, their ns, and mode to flags.
 ATTR = "=3Q3q3I7I"
 
@@ -52,11 +55,17 @@ async def direct(handlers):
     return Direct(handlers)
 
 
-def ask(direct, opcode, own, body=b"", index=0):
+def asked(direct, opcode, ino, body=b""):
     """The answer's number, or its bytes."""
-    buffer = ctypes.create_string_buffer(body, len(body))
-    n = direct.answer(opcode, number(index, own), ctypes.addressof(buffer), len(body))
+    request = struct.pack("=IIQQIIII", 40 + len(body), opcode, 7, ino, 1, 2, PID, 0)
+    buffer = ctypes.create_string_buffer(request + body, len(request + body))
+    n = direct.answer(opcode, ino, ctypes.addressof(buffer), len(buffer))
     return direct.room.raw[:n] if 0 < n < NOT else n
+
+
+def ask(direct, opcode, own, body=b"", index=0):
+    """Of a volume's inode."""
+    return asked(direct, opcode, number(index, own), body)
 
 
 def unpacked(data):
@@ -135,4 +144,182 @@ async def test_a_bug_is_an_error_of_its_caller(direct, volume, caplog):
 
 
 def test_every_row_has_a_number_that_the_shim_can_ask_for():
-    assert all(0 < opcode < 64 for opcode in TABLE)
+    assert all(0 < opcode < 64 for opcode in [*VOLUMES, *NODES])
+
+
+# Generated nodes.
+
+
+class Comes(Dir):
+    """A directory whose names come and go."""
+
+    dynamic = True
+
+
+async def nothing(data, caller, interrupt):
+    """Take a command."""
+
+
+@pytest.fixture
+def root(volume):
+    """Files, a directory whose names come and go, and a volume."""
+    files = {b"f%02d" % n: TextFile(lambda: b"text") for n in range(40)}
+    return Dir(
+        {
+            b"text": TextFile(lambda: b"four"),
+            b"state": ControlFile(lambda: b"online", nothing, fresh_inode=True),
+            b"many": Dir(files),
+            b"comes": Comes({b"a": TextFile(lambda: b"")}),
+            b"files": VolumeDir(volume),
+        }
+    )
+
+
+@pytest.fixture
+def tree(root):
+    """Both ways to the same tree."""
+    return Handlers(root, NodeWire(), Shim(None, None), lambda: Gate(trio))
+
+
+class NodeWire(Wire):
+    """The long way's forms: what the entry of a node says."""
+
+    def node_entry(self, inode):
+        return inode.ino, inode.node.attr()
+
+    def absent(self):
+        return 0, None
+
+    def listed(self, token, name, entry, cookie):
+        token.append((cookie, name, entry[0]))
+        return True
+
+
+@pytest.fixture
+def nodes(tree):
+    return Direct(tree)
+
+
+CTX = SimpleNamespace(pid=PID, uid=1, gid=2, umask=0)
+
+
+def looked_up(direct, name, parent=ROOT):
+    """The number of a name."""
+    return struct.unpack_from("=Q", asked(direct, LOOKUP, parent, name + b"\0"))[0]
+
+
+async def test_a_lookup_of_a_node_is_the_long_ways(nodes, tree):
+    """The same number and attributes; both are references."""
+    answer = asked(nodes, LOOKUP, ROOT, b"text\0")
+    ino, attr = await tree.lookup(ROOT, b"text", CTX)
+
+    assert struct.unpack_from("=4Q", answer) == (ino, 0, FOREVER, 0)
+    seen = unpacked(answer[40:])
+    assert (seen.pop("ino"), seen.pop("flags")) == (ino, 0)
+    assert seen == attr._asdict()
+    assert tree.inode(ino).lookups == 2
+    answer = asked(nodes, GETATTR, ino, bytes(16))
+    assert struct.unpack_from("=QII", answer) == (0, 0, 0)
+    assert unpacked(answer[16:])["size"] == 4
+
+
+def test_names_that_are_not_there(nodes):
+    """What never comes may be remembered; a volume's root goes the long way."""
+    answer = asked(nodes, LOOKUP, ROOT, b"none\0")
+    assert struct.unpack_from("=4Q", answer) == (0, 0, FOREVER, 0)
+    assert len(answer) == 128
+    comes = looked_up(nodes, b"comes")
+    assert asked(nodes, LOOKUP, comes, b"none\0") == -errno.ENOENT
+    text = looked_up(nodes, b"text")
+    assert asked(nodes, LOOKUP, text, b"none\0") == -errno.ENOTDIR
+    assert asked(nodes, LOOKUP, ROOT, b"files\0") == NOT
+
+
+async def test_a_file_is_opened_for_reading(nodes, tree):
+    """As the long way opens it; who would write may have to wait."""
+    ino = looked_up(nodes, b"state")
+    answer = asked(nodes, OPEN, ino, struct.pack("=II", 0, 0))
+    fh, flags, _ = struct.unpack("=QII", answer)
+
+    assert flags == 1 << 0 | 1 << 5
+    assert await tree.read(fh, 0, 100) == b"online"
+    assert asked(nodes, OPEN, ino, struct.pack("=II", 1, 0)) == NOT
+    assert asked(nodes, OPEN, ino, struct.pack("=II", 2, 0)) == NOT
+    many = looked_up(nodes, b"many")
+    assert asked(nodes, OPEN, many, struct.pack("=II", 0, 0)) == NOT
+
+
+def test_what_an_open_refuses(nodes, tree):
+    """Is its errno, and nothing is left open."""
+    ino = looked_up(nodes, b"text")
+
+    def gone():
+        raise TreeError(errno.ENODEV)
+
+    tree.inode(ino).node._render = gone
+    assert asked(nodes, OPEN, ino, struct.pack("=II", 0, 0)) == -errno.ENODEV
+    assert not tree._handles
+
+
+def entries(data):
+    """(cookie, name, number, type) of struct fuse_direntplus, one after another."""
+    found = []
+    while data:
+        (shown,) = struct.unpack_from("=Q", data)
+        ino, cookie, length, kind = struct.unpack_from("=QQII", data, 128)
+        assert shown == ino
+        found.append((cookie, data[152 : 152 + length], ino, kind))
+        data = data[(152 + length + 7) // 8 * 8 :]
+    return found
+
+
+def listed(direct, fh, start, size):
+    body = struct.pack("=QQIIQII", fh, start, size, 0, 0, 0, 0)
+    answer = asked(direct, READDIRPLUS, ROOT, body)
+    return entries(answer) if isinstance(answer, bytes) else answer
+
+
+async def test_a_directory_is_listed_as_on_the_long_way(nodes, tree):
+    """In pieces of any size; the two dots are no lookups."""
+    many = looked_up(nodes, b"many")
+    answer = asked(nodes, OPENDIR, many, bytes(8))
+    fh = struct.unpack_from("=Q", answer)[0]
+    found, sizes = [], [1000, 4096, 1 << 20, 1 << 20]
+    while piece := listed(nodes, fh, len(found), sizes.pop(0)):
+        found += piece
+    wanted = []
+    await tree.readdir(fh, 0, wanted)
+
+    assert [entry[:3] for entry in found] == wanted
+    assert [kind for *_, kind in found] == [4, 4] + [8] * 40
+    assert len(found) == 42
+    assert {tree.inode(ino).lookups for _, _, ino, _ in found[2:]} == {2}
+    assert tree.inode(many).lookups == 1
+    assert asked(nodes, RELEASEDIR, many, struct.pack("=QII", fh, 0, 0)) == 0
+    assert not tree._dirs
+
+
+def test_a_directory_with_a_volume_goes_the_long_way_from_there(nodes):
+    """Which knows the volume's root."""
+    answer = asked(nodes, OPENDIR, ROOT, bytes(8))
+    fh = struct.unpack_from("=Q", answer)[0]
+    found = listed(nodes, fh, 0, 4096)
+
+    assert [name for _, name, _, _ in found] == [b".", b"..", b"comes"]
+    assert listed(nodes, fh, 3, 4096) == NOT
+
+
+async def test_a_listing_that_has_to_wait_goes_the_long_way(nodes, tree):
+    """While names change."""
+    listings = tree.listings = Listings(trio)
+    comes = looked_up(nodes, b"comes")
+    async with listings.change(PID + 1, lambda: False):
+        assert asked(nodes, OPENDIR, comes, bytes(8)) == NOT
+        # Names that are always there change for nobody.
+        assert asked(nodes, OPENDIR, looked_up(nodes, b"many"), bytes(8)) != NOT
+    answer = asked(nodes, OPENDIR, comes, bytes(8))
+    fh = struct.unpack_from("=Q", answer)[0]
+    # Now a change waits for it.
+    assert listings._busy(PID + 1)
+    asked(nodes, RELEASEDIR, comes, struct.pack("=QII", fh, 0, 0))
+    assert not listings._open

@@ -3,9 +3,9 @@
  *
  * On the long way a request becomes an object, a coroutine and a task's turn before
  * its handler runs: as much work again as most handlers do. Requests about names and
- * attributes of volumes that need not wait are handed to one function instead
- * (memfs/direct.py), as they come from the kernel; it leaves the bytes of the answer
- * in a buffer. What it does not want takes the long way, to the same end.
+ * attributes that need not wait are handed to one function instead (memfs/direct.py),
+ * as they come from the kernel; it leaves the bytes of the answer in a buffer. What it
+ * does not want takes the long way, to the same end.
  *
  * Context: the thread of the session, which holds Python's lock.
  *
@@ -23,13 +23,18 @@
 static struct {
 	direct_fn call;
 	void *room;
-	uint64_t opcodes;
+	/* Of volumes' inodes, and of the others. */
+	uint64_t of_volumes, of_nodes;
 } direct;
 
-static int is_volumes(const struct fuse_in_header *head)
+static int is_wanted(const struct fuse_in_header *head)
 {
-	return head->opcode == FUSE_FORGET || head->opcode == FUSE_BATCH_FORGET ||
-	       head->nodeid >> VOLUME_SHIFT;
+	uint64_t opcodes = direct.of_nodes;
+
+	if (head->opcode == FUSE_FORGET || head->opcode == FUSE_BATCH_FORGET ||
+	    head->nodeid >> VOLUME_SHIFT)
+		opcodes = direct.of_volumes;
+	return head->opcode < 64 && opcodes >> head->opcode & 1;
 }
 
 int direct_serve(int fd, const void *request, size_t bytes)
@@ -39,11 +44,9 @@ int direct_serve(int fd, const void *request, size_t bytes)
 	struct iovec iov[2] = { { &out, sizeof(out) }, { direct.room, 0 } };
 	int n;
 
-	if (!direct.call || bytes < sizeof(*head) || head->opcode >= 64 ||
-	    !(direct.opcodes >> head->opcode & 1) || !is_volumes(head))
+	if (!direct.call || bytes < sizeof(*head) || !is_wanted(head))
 		return 0;
-	n = direct.call(head->opcode, head->nodeid, head + 1,
-			(uint32_t)(bytes - sizeof(*head)));
+	n = direct.call(head->opcode, head->nodeid, request, (uint32_t)bytes);
 	if (n == DIRECT_NOT)
 		return 0;
 	if (n == DIRECT_NONE)
@@ -69,12 +72,15 @@ int direct_attached(void)
 /*
  * memfs_shim_direct_attach - who answers what
  * @call: NULL: nobody does
- * @room: for the bytes of an answer, 256 of them
- * @opcodes: a bit for each that @call wants to see
+ * @room: for the bytes of an answer
+ * @of_volumes, @of_nodes: a bit for each opcode that @call wants to see, of volumes'
+ *	inodes and of generated ones; FORGET is with the former
  */
-void memfs_shim_direct_attach(direct_fn call, void *room, uint64_t opcodes)
+void memfs_shim_direct_attach(direct_fn call, void *room, uint64_t of_volumes,
+			      uint64_t of_nodes)
 {
 	direct.call = call;
 	direct.room = room;
-	direct.opcodes = opcodes;
+	direct.of_volumes = of_volumes;
+	direct.of_nodes = of_nodes;
 }

@@ -15,14 +15,18 @@ enum {
 	DIRECT_NONE,	      /* it wants none */
 };
 
-/* The answer is written to memfs_shim_direct_attach()'s room. */
-typedef int (*direct_fn)(uint32_t opcode, uint64_t nodeid, const void *body,
+/*
+ * Given a request as it came from the kernel, its header and all. The answer is written
+ * to memfs_shim_direct_attach()'s room.
+ */
+typedef int (*direct_fn)(uint32_t opcode, uint64_t nodeid, const void *request,
 			 uint32_t bytes);
 
 /* Whether a request, as it came from the kernel, has been answered. */
 SHIM_INTERNAL int direct_serve(int fd, const void *request, size_t bytes);
 SHIM_INTERNAL int direct_attached(void);
 
-SHIM_EXPORT void memfs_shim_direct_attach(direct_fn call, void *room, uint64_t opcodes);
+SHIM_EXPORT void memfs_shim_direct_attach(direct_fn call, void *room,
+					  uint64_t of_volumes, uint64_t of_nodes);
 
 #endif

@@ -17,7 +17,7 @@
  *	KILLS		whether a WRITE's caller may not keep set-ID bits
  *	LANE		reads and writes of resident pages are answered here: fuse_lane.c
  *	TEXT		reads and closes of renderings, too: fuse_text.c
- *	DIRECT		names and attributes of volumes: Python at once, fuse_direct.c
+ *	DIRECT		names, attributes, opening: Python at once, fuse_direct.c
  *
  * Context: one thread, the one that runs the session; memfs_shim_inval*() alone may
  * be called from others. Nothing here allocates or waits.

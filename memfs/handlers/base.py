@@ -28,6 +28,8 @@ from memfs.tree import (
 from memfs.turns import Gate
 
 T = TypeVar("T")
+# The children of a generated directory when it was opened, after the two dots.
+Listing = list[tuple[bytes, Node]]
 
 
 class Base:
@@ -60,7 +62,7 @@ class Base:
         self._writers: dict[int, Inode] = {}
         self._gates: dict[Node, Gate] = {}
         self._open: dict[int, tuple[Volume, int]] = {}
-        self._dirs: dict[int, list[tuple[bytes, Node]] | tuple[Volume, int, int]] = {}
+        self._dirs: dict[int, Listing | tuple[Volume, int, int]] = {}
         self._next_fh = 2
 
     @property
@@ -104,7 +106,16 @@ class Base:
         with contextlib.suppress(OSError):
             self._shim.invalidate(number(index, ino), -1, 0)
 
-    def _dir(self, ino: int) -> Dir:
+    def inode(self, ino: int) -> Inode:
+        """The inode of a generated node by its number."""
+        return self._inodes.by_ino[ino]
+
+    def dir_at(self, ino: int) -> Dir:
+        """The generated directory of a number.
+
+        Raises:
+            TreeError: ENOTDIR.
+        """
         node = self._inodes.by_ino[ino].node
         if not isinstance(node, Dir):
             raise TreeError(errno.ENOTDIR)

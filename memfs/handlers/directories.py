@@ -4,28 +4,51 @@ from __future__ import annotations
 
 from typing import Any
 
-from memfs.handlers.base import Base
+from memfs.handlers.base import Base, Listing
 from memfs.handlers.wire import Ctx
-from memfs.inodes import VOLUME_SHIFT
-from memfs.tree import Volume, VolumeDir
+from memfs.inodes import VOLUME_SHIFT, Inode
+from memfs.tree import Dir, Node, Volume, VolumeDir
 
 
 class Directories(Base):
     """Requests about open directories."""
 
     async def opendir(self, inode: int, ctx: Ctx) -> int:
-        self._next_fh += 2
-        fh = self._next_fh
         if inode >> VOLUME_SHIFT:
-            self._dirs[fh] = self.at(inode)
-        else:
-            node = self._dir(inode)
-            if node.dynamic and self.listings is not None:
-                await self.listings.begin(ctx.pid)
-            self._dirs[fh] = [(b".", node), (b"..", node), *node.entries()]
-            if node.dynamic and self.listings is not None:
-                self.listings.begun(fh, ctx.pid)
+            return self._new(self.at(inode))
+        node = self.dir_at(inode)
+        if node.dynamic and self.listings is not None:
+            await self.listings.begin(ctx.pid)
+        return self.open_dir(node, ctx.pid)
+
+    def listing_waits(self, node: Dir, pid: int) -> bool:
+        """Whether who opens a directory has to wait for a change."""
+        return node.dynamic and self.listings is not None and self.listings.waits(pid)
+
+    def open_dir(self, node: Dir, pid: int) -> int:
+        """Open a generated directory as it is now; its handle."""
+        fh = self._new([(b".", node), (b"..", node), *node.entries()])
+        if node.dynamic and self.listings is not None:
+            self.listings.begun(fh, pid)
         return fh
+
+    def _new(self, opened: Listing | tuple[Volume, int, int]) -> int:
+        self._next_fh += 2
+        self._dirs[self._next_fh] = opened
+        return self._next_fh
+
+    def listing(self, fh: int) -> Listing | None:
+        """What is listed of an open directory; None: a volume's."""
+        opened = self._dirs[fh]
+        return None if isinstance(opened, tuple) else opened
+
+    def entered(self, node: Node) -> Inode:
+        """The inode of a node that is listed. Counts no reference."""
+        return self._inodes.enter(node)
+
+    def not_listed(self, inode: Inode) -> None:
+        """It found no room, and nobody may know of it."""
+        self._inodes.forget(inode.ino, 0)
 
     async def readdir(self, fh: int, start_id: int, token: Any) -> None:
         opened = self._dirs[fh]
@@ -38,13 +61,13 @@ class Directories(Base):
                 if not listed(token, name, self._volume_root(node), cookie):
                     return
                 continue
-            inode = self._inodes.enter(node)
+            inode = self.entered(node)
             entry = inode.entry
             # What the kernel may not keep need not be new: it will ask again.
             if entry is None or node.attr_timeout:
                 entry = self._wire.node_entry(inode)
             if not listed(token, name, entry, cookie):
-                self._inodes.forget(inode.ino, 0)
+                self.not_listed(inode)
                 return
             # The two dots are no lookups.
             inode.lookups += cookie > 2
@@ -61,6 +84,10 @@ class Directories(Base):
                 volume.remember(ino)
 
     async def releasedir(self, fh: int) -> None:
+        self.close_dir(fh)
+
+    def close_dir(self, fh: int) -> None:
+        """The end of an open directory."""
         del self._dirs[fh]
         if self.listings is not None:
             self.listings.end(fh)

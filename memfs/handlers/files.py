@@ -9,10 +9,11 @@ from typing import Any
 
 from memfs.handlers.base import Base
 from memfs.handlers.wire import Ctx, caller_of
-from memfs.inodes import VOLUME_SHIFT
+from memfs.inodes import VOLUME_SHIFT, Inode
 from memfs.tree import (
     REQUEST,
     Buffer,
+    Caller,
     Handle,
     Interrupt,
     PollHandle,
@@ -37,22 +38,27 @@ class Files(Base):
             volume, _, own = self.at(inode)
             opened = await self.volume(volume.open(own, flags, caller_of(ctx)))
             return self._opened(volume, opened)
-        known = self._inodes.by_ino[inode]
+        known = self.inode(inode)
         writes = known.node.fresh_inode and flags & os.O_ACCMODE
         if writes:
             await self._gate(known.node).pass_through(known, ctx.pid)
+        fh = self.open_node(known, flags, caller_of(ctx))
+        if writes:
+            self._writers[fh] = known
+            known.writers += 1
+        return self._wire.opened(fh)
+
+    def open_node(self, known: Inode, flags: int, caller: Caller) -> int:
+        """Open a generated node, for whom nothing stands in the way; its handle."""
         self._next_fh += 2
         fh = self._next_fh | 1
-        handle = self._handles[fh] = known.node.open(flags, caller_of(ctx))
+        handle = self._handles[fh] = known.node.open(flags, caller)
         if type(handle) is TextHandle:
             # Its reads and its close need not come this way.
             closed = self._shim.text_bind(fh, *handle.lend())
             if closed >= MANY_CLOSED:
                 self._forget_closed()
-        if writes:
-            self._writers[fh] = known
-            known.writers += 1
-        return self._wire.opened(fh)
+        return fh
 
     def _forget_closed(self) -> None:
         """Let go of the text files that the shim has closed."""

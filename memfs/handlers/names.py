@@ -9,7 +9,7 @@ from typing import Any
 from memfs.handlers.base import Base
 from memfs.handlers.wire import Ctx, caller_of
 from memfs.inodes import ROOT, VOLUME_SHIFT, Inode, number, split
-from memfs.tree import StatFs, TreeError, VolumeDir
+from memfs.tree import Node, StatFs, TreeError, VolumeDir
 
 
 def _maker(what: str) -> Any:
@@ -45,21 +45,33 @@ class Names(Base):
             volume, index, own = self.at(parent_inode)
             found = await self.volume(volume.lookup(own, name))
             return self.made(volume, index, *found)
-        parent = self._dir(parent_inode)
-        node = parent.lookup(name)
+        node = self.child(parent_inode, name)
         if node is None:
-            if parent.dynamic:
-                raise TreeError(errno.ENOENT)
             return self._wire.absent()
         if isinstance(node, VolumeDir):
             return self._volume_root(node)
-        if node.fresh_inode and self._gate(node).expects(ctx.pid):
-            inode = self._inodes.enter_private(node)
-        else:
-            inode = self._inodes.enter(node)
+        inode = self.looked_up(node, ctx.pid)
         entry = self._wire.node_entry(inode)
         inode.lookups += 1
         return entry
+
+    def child(self, parent_inode: int, name: bytes) -> Node | None:
+        """What a generated directory has by a name; None: that may be remembered.
+
+        Raises:
+            TreeError: ENOENT, for now; ENOTDIR.
+        """
+        parent = self.dir_at(parent_inode)
+        node = parent.lookup(name)
+        if node is None and parent.dynamic:
+            raise TreeError(errno.ENOENT)
+        return node
+
+    def looked_up(self, node: Node, pid: int) -> Inode:
+        """The inode that a LOOKUP by a thread answers with. Counts no reference."""
+        if node.fresh_inode and self._gate(node).expects(pid):
+            return self._inodes.enter_private(node)
+        return self._inodes.enter(node)
 
     async def forget(self, inode_list: Sequence[tuple[int, int]]) -> None:
         for ino, nlookup in inode_list:
@@ -72,7 +84,7 @@ class Names(Base):
 
     async def getattr(self, inode: int, ctx: Ctx) -> Any:
         if not inode >> VOLUME_SHIFT:
-            return self._wire.node_entry(self._inodes.by_ino[inode])
+            return self._wire.node_entry(self.inode(inode))
         volume, index, own = self.at(inode)
         return self.made(volume, index, own, volume.getattr(own))
 

@@ -16,18 +16,21 @@ static char room[256];
 
 static struct {
 	int calls, answer;
-	uint32_t opcode, bytes;
+	uint32_t opcode, bytes, pid;
 	uint64_t nodeid;
 	char body[16];
 } asked;
 
-static int answer(uint32_t opcode, uint64_t nodeid, const void *body, uint32_t bytes)
+static int answer(uint32_t opcode, uint64_t nodeid, const void *request, uint32_t bytes)
 {
+	const struct fuse_in_header *head = request;
+
 	asked.calls++;
 	asked.opcode = opcode;
 	asked.nodeid = nodeid;
-	asked.bytes = bytes;
-	memcpy(asked.body, body, bytes);
+	asked.pid = head->pid;
+	asked.bytes = bytes - (uint32_t)sizeof(*head);
+	memcpy(asked.body, head + 1, asked.bytes);
 	return asked.answer;
 }
 
@@ -44,6 +47,7 @@ static int serve(uint32_t opcode, uint64_t nodeid, int with,
 		.head = { .len = sizeof(r),
 			  .opcode = opcode,
 			  .unique = 7,
+			  .pid = 11,
 			  .nodeid = nodeid },
 		.body = "name",
 	};
@@ -67,7 +71,8 @@ static void attach(void)
 	strcpy(room, "answer");
 	memfs_shim_direct_attach(answer, room,
 				 1ull << FUSE_LOOKUP | 1ull << FUSE_UNLINK |
-					 1ull << FUSE_FORGET);
+					 1ull << FUSE_FORGET,
+				 1ull << FUSE_OPENDIR);
 }
 
 static void test_bytes_and_errors_are_answered(void)
@@ -85,6 +90,7 @@ static void test_bytes_and_errors_are_answered(void)
 	CHECK_EQ(VOLUMES_INO, asked.nodeid);
 	CHECK_EQ(8, asked.bytes);
 	CHECK_EQ(0, strcmp(asked.body, "name"));
+	CHECK_EQ(11, asked.pid);
 
 	CHECK_EQ(1, serve(FUSE_UNLINK, VOLUMES_INO, 0, &got, bytes));
 	CHECK_EQ(sizeof(got), got.len);
@@ -106,6 +112,24 @@ static void test_what_wants_no_answer_gets_none(void)
 	CHECK_EQ(0, got.len);
 }
 
+/* What is asked of generated inodes is another set. */
+static void test_generated_inodes_have_their_own(void)
+{
+	struct fuse_out_header got;
+	char bytes[16] = "";
+
+	attach();
+	CHECK_EQ(1, serve(FUSE_OPENDIR, 5, 6, &got, bytes));
+	CHECK_EQ(FUSE_OPENDIR, asked.opcode);
+	CHECK_EQ(5, asked.nodeid);
+	CHECK_EQ(0, memcmp(bytes, "answer", 6));
+	CHECK_EQ(0, serve(FUSE_OPENDIR, VOLUMES_INO, 6, &got, bytes));
+	CHECK_EQ(0, serve(FUSE_LOOKUP, 5, 6, &got, bytes));
+	CHECK_EQ(0, asked.calls);
+	/* But what is forgotten is anybody's. */
+	CHECK_EQ(1, serve(FUSE_FORGET, 5, DIRECT_NONE, &got, bytes));
+}
+
 static void test_what_takes_the_long_way(void)
 {
 	struct fuse_in_header head = { .opcode = FUSE_LOOKUP, .nodeid = VOLUMES_INO };
@@ -116,14 +140,14 @@ static void test_what_takes_the_long_way(void)
 	CHECK_EQ(0, serve(FUSE_LOOKUP, VOLUMES_INO, DIRECT_NOT, &got, bytes));
 	CHECK_EQ(0, got.len);
 	CHECK_EQ(1, asked.calls);
-	/* Not of a volume; not asked for; of a number that has no bit. */
+	/* Not asked for of such an inode, or of any; of a number that has no bit. */
 	CHECK_EQ(0, serve(FUSE_LOOKUP, 5, 0, &got, bytes));
 	CHECK_EQ(0, serve(FUSE_GETATTR, VOLUMES_INO, 0, &got, bytes));
 	CHECK_EQ(0, serve(FUSE_LOOKUP + 64, VOLUMES_INO, 0, &got, bytes));
 	CHECK_EQ(0, asked.calls);
 	CHECK_EQ(0, direct_serve(-1, &head, sizeof(head) - 1));
 	CHECK(direct_attached());
-	memfs_shim_direct_attach(NULL, NULL, 0);
+	memfs_shim_direct_attach(NULL, NULL, 0, 0);
 	CHECK_EQ(0, serve(FUSE_LOOKUP, VOLUMES_INO, 0, &got, bytes));
 	CHECK(!direct_attached());
 }
@@ -132,6 +156,7 @@ int main(void)
 {
 	RUN(test_bytes_and_errors_are_answered);
 	RUN(test_what_wants_no_answer_gets_none);
+	RUN(test_generated_inodes_have_their_own);
 	RUN(test_what_takes_the_long_way);
 	return 0;
 }

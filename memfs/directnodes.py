@@ -1,0 +1,117 @@
+"""Small requests about generated nodes, answered as they come: see memfs/direct.py.
+
+A tool that looks at a machine opens thousands of small files and directories, and
+each costs less to render than a request costs on the long way.
+
+One table: NODES. A row gives the bytes of the answer, or None: then the request takes
+the long way. Opening for writing does, for it may have to wait, and so does whatever
+touches a volume.
+
+Concurrency: as ``memfs/direct.py``.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable
+
+from memfs import wirebytes
+from memfs.handlers import Handlers
+from memfs.inodes import Inode
+from memfs.tree import FOREVER, Attr, TextFile, VolumeDir
+
+_OPEN = struct.Struct("=I")
+_READ = struct.Struct("=QQI")
+_RELEASE = struct.Struct("=Q")
+
+
+def _entry(inode: Inode, attr: Attr) -> bytes:
+    node = inode.node
+    kept = 0.0 if inode.private else node.entry_timeout
+    return wirebytes.entry(inode.ino, attr, kept, node.attr_timeout)
+
+
+def lookup(handlers: Handlers, parent: int, request: bytes) -> bytes | None:
+    node = handlers.child(parent, wirebytes.name_in(request))
+    if node is None:
+        return wirebytes.absent(FOREVER)
+    if isinstance(node, VolumeDir):
+        return None
+    inode = handlers.looked_up(node, wirebytes.pid_in(request))
+    made = _entry(inode, node.attr())
+    inode.lookups += 1
+    return made
+
+
+def getattr(handlers: Handlers, ino: int, request: bytes) -> bytes:
+    node = handlers.inode(ino).node
+    return wirebytes.attr_out(ino, node.attr(), node.attr_timeout)
+
+
+def open(handlers: Handlers, ino: int, request: bytes) -> bytes | None:
+    known = handlers.inode(ino)
+    (flags,) = wirebytes.fields(_OPEN, request)
+    if flags & os.O_ACCMODE != os.O_RDONLY or not isinstance(known.node, TextFile):
+        return None
+    fh = handlers.open_node(known, flags, wirebytes.caller_in(request))
+    return wirebytes.open_out(fh, wirebytes.DIRECT_IO | wirebytes.NOFLUSH)
+
+
+def opendir(handlers: Handlers, ino: int, request: bytes) -> bytes | None:
+    node = handlers.dir_at(ino)
+    pid = wirebytes.pid_in(request)
+    if handlers.listing_waits(node, pid):
+        return None
+    return wirebytes.open_out(handlers.open_dir(node, pid), 0)
+
+
+def readdirplus(handlers: Handlers, ino: int, request: bytes) -> bytes | None:
+    fh, start, size = wirebytes.fields(_READ, request)
+    listing = handlers.listing(fh)
+    if listing is None:
+        return None
+    made: list[bytes] = []
+    room = min(size, ROOM)
+    for cookie, (name, node) in enumerate(listing[start:], start + 1):
+        if isinstance(node, VolumeDir):
+            if made:
+                break
+            return None
+        inode = handlers.entered(node)
+        attr = _listed(inode)
+        shown = _entry(inode, attr)
+        one = wirebytes.direntplus(shown, inode.ino, cookie, attr.mode, name)
+        room -= len(one)
+        if room < 0:
+            handlers.not_listed(inode)
+            break
+        made.append(one)
+        # The two dots are no lookups.
+        inode.lookups += cookie > 2
+    return b"".join(made)
+
+
+def _listed(inode: Inode) -> Attr:
+    """What is shown in a list: what the kernel may not keep need not be new."""
+    if inode.listed is None or inode.node.attr_timeout:
+        inode.listed = inode.node.attr()
+    return inode.listed
+
+
+def releasedir(handlers: Handlers, ino: int, request: bytes) -> bytes | None:
+    (fh,) = wirebytes.fields(_RELEASE, request)
+    handlers.close_dir(fh)
+    return b""
+
+
+NODES: dict[int, Callable[[Handlers, int, bytes], bytes | None]] = {
+    1: lookup,
+    3: getattr,
+    14: open,
+    27: opendir,
+    29: releasedir,
+    44: readdirplus,
+}
+# What is listed at once, at most; memfs/direct.py has room for it.
+ROOM = 1 << 16
