@@ -95,6 +95,7 @@ class Mount(Protocol):
     name_timeout: float
     forget_names: Callable[[Sequence[tuple[Dir, bytes]]], Awaitable[None]] | None
     change_names: Callable[[int, Callable[[], bool]], AbstractAsyncContextManager[None]]
+    forget_kept: Callable[[], None]
     shim_missing: tuple[str, ...]
     watcher: Callable[[int, Callable[[], None]], Callable[[], None]] | None
 
@@ -234,6 +235,7 @@ class _Daemon:
             # From here on the kernel can be told of names that have gone.
             made.name_timeout, made.forget_names = FOREVER, session.forget_names
             made.change_names = session.listings.change
+            made.forget_kept = session.forget_kept
             try:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(made.pump.serve)

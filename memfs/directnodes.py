@@ -72,6 +72,7 @@ def readdirplus(handlers: Handlers, ino: int, request: bytes) -> bytes | None:
     if listing is None:
         return None
     made: list[bytes] = []
+    bare: list[bytes] = []
     room = min(size, ROOM)
     for cookie, (name, node) in enumerate(listing[start:], start + 1):
         if isinstance(node, VolumeDir):
@@ -87,8 +88,12 @@ def readdirplus(handlers: Handlers, ino: int, request: bytes) -> bytes | None:
             handlers.not_listed(inode)
             break
         made.append(one)
+        bare.append(wirebytes.dirent(inode.ino, cookie, attr.mode, name))
         # The two dots are no lookups.
         inode.lookups += cookie > 2
+    if len(made) == len(listing) and handlers.inode(ino).node.steady:
+        # The kernel has the entries now: the next list need only name them.
+        handlers.keep_listing(ino, b"".join(bare), len(bare))
     return b"".join(made)
 
 

@@ -293,6 +293,10 @@ class Session:
             except FileNotFoundError:
                 continue
 
+    def forget_kept(self) -> None:
+        """What files and lists showed that were steady is not true any more."""
+        SHIM.forget_kept()
+
     async def forget_names(self, names: Sequence[tuple[Dir, bytes]]) -> None:
         """Have the kernel look names up again; whoever walks a path from now on asks.
 

@@ -133,6 +133,7 @@ class Mount:
         watcher: calls back when a real process ends; the daemon's.
         private_files: the directory behind files/, if it ends with the mount.
         forget_names: has the kernel forget names; the daemon's.
+        forget_kept: told when a node or a block is not as it was; the daemon's.
         change_names: what is done inside is seen whole or not at all by whoever
             lists names, mostly; given the thread that wants it; the daemon's.
         revoker: takes pages back that real processes map; run by the daemon.
@@ -173,6 +174,8 @@ class Mount:
         self.name_timeout = 0.0
         self.forget_names: ForgetNames | None = None
         self.change_names: ChangeNames = nobody_looks
+        self.forget_kept: Callable[[], None] = lambda: None
+        machine.blocks.on_change = lambda: self.forget_kept()
         # Directories with such names.
         self.families: list[FamilyDir] = []
         self._unplugs_seen = 0

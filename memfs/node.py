@@ -92,6 +92,8 @@ class Node:
             goes.
         attr_timeout: seconds the kernel may keep the attributes; 0 where the size
             follows the model.
+        steady: what it shows is the same until the adapter is told that names or
+            states have changed (``Handlers.forget_kept``).
         manners: the row of ``Manners`` that refusals are taken from.
         ino: the adapter's: the inode number, 0 before the first lookup.
     """
@@ -99,6 +101,7 @@ class Node:
     fresh_inode = False
     entry_timeout: float = FOREVER
     attr_timeout: float = 0.0
+    steady = False
     manners: Manners = TOP
     ino = 0
 

@@ -54,7 +54,7 @@ LESSER_FORM = {
     "statfs": "statfs shows the first volume everywhere",
     "background": "at most 12 background requests are in flight",
     "lane": "reads and writes of resident pages are answered in Python, too",
-    "text": "reads and closes of generated files are answered in Python, too",
+    "text": "generated files are opened, read and closed in Python, too",
     "direct": "names, attributes and opening are answered through pyfuse3, too",
 }
 
@@ -62,6 +62,9 @@ PAGE_SIZE = 4096
 
 # Closes of text files that are told of at once.
 CLOSED_MOST = 256
+
+# Longer texts are not kept: fuse_text.h.
+TEXT_KEPT_MOST = 48
 
 # Of the kernel's background requests (16 bits on the wire).
 MAX_BACKGROUND = 8192
@@ -114,6 +117,10 @@ class Shim:
         # have to be asked for.
         self.text_bind: Callable[[int, bytes, int], int] = lambda fh, text, size: 0
         self.text_unbind: Callable[[int], None] = lambda fh: None
+        # Keep what a small file shows until the next ``forget_kept``.
+        self.text_keep: Callable[[int, bytes, int], None] = lambda ino, text, size: None
+        self._forget: Callable[[], None] = lambda: None
+        self._lists: dict[int, bytes] = {}
         self._closed = (ctypes.c_uint64 * CLOSED_MOST)()
         if lib is not None:
             self.arm = _function(lib, "memfs_shim_arm", ctypes.c_int)
@@ -132,6 +139,9 @@ class Shim:
             bind_args = ctypes.c_uint64, ctypes.c_char_p, ctypes.c_uint64
             self.text_bind = _function(lib, text + "bind", ctypes.c_int, *bind_args)
             self.text_unbind = _function(lib, text + "unbind", None, ctypes.c_uint64)
+            keep_args = ctypes.c_uint64, ctypes.c_char_p, ctypes.c_uint32
+            self.text_keep = _function(lib, text + "keep", None, *keep_args)
+            self._forget = _function(lib, text + "forget", None)
             self.readable = _function(
                 lib, "memfs_shim_readable", ctypes.c_int, ctypes.c_int64
             )
@@ -182,6 +192,34 @@ class Shim:
         name = "memfs_shim_text_closed"
         closed = _function(self._lib, name, ctypes.c_uint, *args)
         return self._closed[: closed(self._closed, CLOSED_MOST)]
+
+    def text_adopt(self, fh: int) -> tuple[int, bytes] | None:
+        """The inode of a file that the shim has opened, and what it has shown.
+
+        From now on the file is the caller's. None: the shim knows no such file.
+        """
+        if self._lib is None:
+            return None
+        ino = ctypes.c_uint64()
+        text = ctypes.create_string_buffer(TEXT_KEPT_MOST)
+        args = ctypes.c_uint64, ctypes.POINTER(ctypes.c_uint64), ctypes.c_char_p
+        adopt = _function(self._lib, "memfs_shim_text_adopt", ctypes.c_int, *args)
+        length = adopt(fh, ctypes.byref(ino), text)
+        return None if length < 0 else (ino.value, text.raw[:length])
+
+    def list_keep(self, ino: int, listed: bytes, end: int) -> None:
+        """Keep the list of a directory, up to cookie *end*, until ``forget_kept``."""
+        if self._lib is None:
+            return
+        self._lists[ino] = listed
+        args = ctypes.c_uint64, ctypes.c_char_p, ctypes.c_uint32, ctypes.c_uint64
+        keep = _function(self._lib, "memfs_shim_list_keep", None, *args)
+        keep(ino, listed, len(listed), end)
+
+    def forget_kept(self) -> None:
+        """What is kept is not true any more."""
+        self._forget()
+        self._lists.clear()
 
     def interrupted(self) -> Iterator[int]:
         """Slots whose callers got a signal since the last call."""

@@ -5,6 +5,7 @@ Source: fs/seq_file.c (a rewind renders once more), fs/kernfs/file.c, Linux 6.1.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Awaitable, Callable
@@ -31,6 +32,18 @@ class TextHandle(PollHandle):
         self._data = data
         self._again = False
         self._seen = file.poll_key()
+
+    @classmethod
+    def shown(cls, file: TextFile, data: bytes) -> TextHandle:
+        """One whose rendering was made before, and has been read."""
+        handle = cls(file, data)
+        handle._again = True
+        # Of what has gone there is news as well.
+        with contextlib.suppress(TreeError):
+            if data == file.text():
+                return handle
+        handle._seen = NEVER_SEEN
+        return handle
 
     def lend(self) -> tuple[bytes, int]:
         """The rendering and its length, for whoever serves the first reads of it."""

@@ -98,6 +98,11 @@ def direntplus(shown: bytes, ino: int, cookie: int, mode: int, name: bytes) -> b
     return made + bytes(-len(made) % 8)
 
 
+def dirent(ino: int, cookie: int, mode: int, name: bytes) -> bytes:
+    """struct fuse_direntplus that says no more than the name: no lookup."""
+    return direntplus(bytes(ENTRY_BYTES), ino, cookie, mode, name)
+
+
 def open_out(fh: int, flags: int) -> bytes:
     """struct fuse_open_out."""
     return _OPEN.pack(fh, flags, 0)

@@ -269,3 +269,15 @@ async def test_time_goes_on_from_where_it_is_when_the_clock_changes(
     await trio.sleep(0.1)
     await manual.run(value(0), "value")
     assert 150 * MS <= manual.sched.now < 160 * MS
+
+
+async def test_the_pump_rests_until_somebody_rings(pump, autojump_clock):
+    """Then requests need not make room for it."""
+    assert pump.resting()
+    pump.ring()
+    assert not pump.resting()
+    await trio.testing.wait_all_tasks_blocked()
+    assert pump.resting()
+    pump.sched.spawn(until(0), name="job")
+    pump.poke()
+    assert not pump.resting()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 from types import SimpleNamespace
 
 import pytest
@@ -230,3 +231,66 @@ async def test_the_end_lets_every_reader_go(nursery):
         turn.end()
         await trio.testing.wait_all_tasks_blocked()
     assert log == ["gone"] * 3
+
+
+class ShimThatOpens(Shim):
+    """Has opened one file, number 77, which showed *text*."""
+
+    def __init__(self, ino, text):
+        super().__init__(None, None)
+        self._opened = {77: (ino, text)}
+
+    def text_adopt(self, fh):
+        return self._opened.pop(fh, None)
+
+
+@pytest.fixture
+def adopted(wire):
+    """Makes handlers whose shim has opened a file when it showed something."""
+
+    def make(text):
+        file = TextFile(lambda: b"now")
+        file.poll_key = lambda: file.text()
+        shim = ShimThatOpens(2, text)
+        handlers = Handlers(Dir({b"f": file}), wire, shim, lambda: Gate(trio))
+        handlers._inodes.enter(file)
+        return handlers, file
+
+    return make
+
+
+async def test_a_file_that_the_shim_has_opened_is_rendered_anew(adopted):
+    """When it is rewound; then it is as any other."""
+    handlers, _ = adopted(b"before")
+    assert await handlers.read(77, 0, 100) == b"now"
+    assert await handlers.read(77, 1, 100) == b"ow"
+    await handlers.release(77)
+    assert not handlers._handles
+
+
+@pytest.mark.parametrize(("text", "news"), [(b"now", False), (b"before", True)])
+async def test_who_polls_it_is_told_of_what_it_did_not_show(adopted, text, news):
+    """What has changed since the shim opened it."""
+    handlers, _ = adopted(text)
+    told = await handlers.poll(2, 77, None, CTX)
+    assert bool(told & select.POLLPRI) == news
+
+
+async def test_a_file_that_has_gone_is_news(adopted):
+    """And an error to who reads it."""
+    handlers, file = adopted(b"now")
+
+    def gone():
+        raise TreeError(errno.ENODEV)
+
+    file._render, file.poll_key = gone, lambda: None
+    assert await handlers.poll(2, 77, None, CTX) & select.POLLPRI
+    with pytest.raises(TreeError):
+        await handlers.read(77, 0, 100)
+
+
+async def test_what_nobody_has_opened_is_ready(adopted):
+    """And its close is no error."""
+    handlers, _ = adopted(b"now")
+    assert not await handlers.poll(2, 79, None, CTX) & select.POLLPRI
+    await handlers.release(79)

@@ -16,7 +16,7 @@
  *	CACHED		whether a READ fills, or a WRITE empties, the kernel's page cache
  *	KILLS		whether a WRITE's caller may not keep set-ID bits
  *	LANE		reads and writes of resident pages are answered here: fuse_lane.c
- *	TEXT		reads and closes of renderings, too: fuse_text.c
+ *	TEXT		renderings, and small ones that are kept, too: fuse_text.c
  *	DIRECT		names, attributes, opening: Python at once, fuse_direct.c
  *
  * Context: one thread, the one that runs the session; memfs_shim_inval*() alone may

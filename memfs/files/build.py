@@ -97,7 +97,7 @@ class Member(NamedTuple):
 
 
 class FamilyDir(Dir):
-    """A directory of the tree.
+    """A directory of the tree. Its names change with nodes and blocks only.
 
     Args:
         mount: whose tree it is.
@@ -105,6 +105,8 @@ class FamilyDir(Dir):
         ids: numbers of the families around it, its own the last.
         around: the directory that it is a member in, if it is one.
     """
+
+    steady = True
 
     def __init__(
         self,
@@ -121,6 +123,8 @@ class FamilyDir(Dir):
         self._ids = ids
         self._around = around
         self._members: dict[bytes, Member] = {}
+        # What was listed last, and when.
+        self._listed: tuple[int, list[tuple[bytes, Node]]] | None = None
         self.born_ns = mount.born_ns
         if self.dynamic and not ids:
             mount.families.append(self)
@@ -190,6 +194,12 @@ class FamilyDir(Dir):
         return node_of(self._mount, place, ids)
 
     def entries(self) -> list[tuple[bytes, Node]]:
+        version = self._mount.machine.blocks.version
+        if self._listed is None or self._listed[0] != version:
+            self._listed = version, self._entries()
+        return self._listed[1]
+
+    def _entries(self) -> list[tuple[bytes, Node]]:
         if self.gone:
             raise TreeError(errno.ENOENT, f"{self._place.path} has gone")
         for name in self._place.fixed:

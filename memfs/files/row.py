@@ -60,6 +60,11 @@ def machine_version(mount: Mount) -> object:
     return mount.machine.version
 
 
+def blocks_version(mount: Mount) -> object:
+    """Until a node, a gate or a block is not as it was."""
+    return mount.machine.blocks.version
+
+
 def never(mount: Mount) -> object:
     """The text never changes."""
     return 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import stat
 from typing import TYPE_CHECKING
 
-from memfs.files.row import Row, family_of
+from memfs.files.row import Row, blocks_version, family_of, never
 from memfs.tree import (
     FOREVER,
     NEVER_SEEN,
@@ -34,6 +34,7 @@ class Shape:
     Attributes:
         attr: what stat shows of one whose size is fixed, else of an empty one.
         stores: it can be written to.
+        steady: as Node.steady.
     """
 
     def __init__(self, row: Row, born_ns: int) -> None:
@@ -42,6 +43,7 @@ class Shape:
         self.size = row.size
         self.manners = row.manners
         self.stores = row.kind == "control"
+        self.steady = row.version in (never, blocks_version)
         mode = stat.S_IFREG | row.mode
         self.attr = Attr(mode, row.size or 0, 1, *OWNER, born_ns, born_ns, born_ns)
 
@@ -78,6 +80,11 @@ class RowFile(TextFile):
     def fresh_inode(self) -> bool:  # type: ignore[override]
         """Whether a command may hold its writer."""
         return self._shape.row.holds
+
+    @property
+    def steady(self) -> bool:  # type: ignore[override]
+        """Whether it changes with nodes and blocks only."""
+        return self._shape.steady
 
     @property
     def attr_timeout(self) -> float:  # type: ignore[override]

@@ -7,7 +7,7 @@ from typing import Any
 from memfs.handlers.base import Base, Listing
 from memfs.handlers.wire import Ctx
 from memfs.inodes import VOLUME_SHIFT, Inode
-from memfs.tree import Dir, Node, Volume, VolumeDir
+from memfs.tree import PAGE_SIZE, Dir, Node, Volume, VolumeDir
 
 
 class Directories(Base):
@@ -41,6 +41,11 @@ class Directories(Base):
         """What is listed of an open directory; None: a volume's."""
         opened = self._dirs[fh]
         return None if isinstance(opened, tuple) else opened
+
+    def keep_listing(self, ino: int, listed: bytes, end: int) -> None:
+        """A small directory is listed at once until names change."""
+        if len(listed) <= PAGE_SIZE:
+            self._shim.list_keep(ino, listed, end)
 
     def entered(self, node: Node) -> Inode:
         """The inode of a node that is listed. Counts no reference."""

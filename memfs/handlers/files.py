@@ -10,6 +10,7 @@ from typing import Any
 from memfs.handlers.base import Base
 from memfs.handlers.wire import Ctx, caller_of
 from memfs.inodes import VOLUME_SHIFT, Inode
+from memfs.shim import TEXT_KEPT_MOST
 from memfs.tree import (
     REQUEST,
     Buffer,
@@ -17,6 +18,7 @@ from memfs.tree import (
     Handle,
     Interrupt,
     PollHandle,
+    TextFile,
     TextHandle,
     TreeError,
     Volume,
@@ -55,10 +57,26 @@ class Files(Base):
         handle = self._handles[fh] = known.node.open(flags, caller)
         if type(handle) is TextHandle:
             # Its reads and its close need not come this way.
-            closed = self._shim.text_bind(fh, *handle.lend())
+            text, size = handle.lend()
+            closed = self._shim.text_bind(fh, text, size)
+            if known.node.steady and size <= TEXT_KEPT_MOST:
+                self._shim.text_keep(known.ino, text, size)
             if closed >= MANY_CLOSED:
                 self._forget_closed()
         return fh
+
+    def _handle(self, fh: int) -> Handle | None:
+        """An open generated file; the shim may have opened it."""
+        handle = self._handles.get(fh)
+        if handle is not None:
+            return handle
+        adopted = self._shim.text_adopt(fh)
+        if adopted is None:
+            return None
+        node = self.inode(adopted[0]).node
+        assert isinstance(node, TextFile)
+        handle = self._handles[fh] = TextHandle.shown(node, adopted[1])
+        return handle
 
     def _forget_closed(self) -> None:
         """Let go of the text files that the shim has closed."""
@@ -87,8 +105,10 @@ class Files(Base):
     async def read(self, fh: int, off: int, size: int) -> Buffer:
         if fh & 1:
             # It may be rendered anew: what was lent is no more.
+            handle = self._handle(fh)
+            assert handle is not None
             self._shim.text_unbind(fh)
-            return self._handles[fh].read(off, size)
+            return handle.read(off, size)
         volume, own = self._open[fh]
         cached = self._shim.fills(off, size)
         return await self.volume(volume.read(own, off, size, cached))
@@ -120,7 +140,9 @@ class Files(Base):
 
     async def flush(self, fh: int) -> None:
         if fh & 1:
-            await self._handles[fh].flush()
+            handle = self._handle(fh)
+            assert handle is not None
+            await handle.flush()
             return
         volume, own = self._open[fh]
         await self.volume(volume.flush(own))
@@ -137,11 +159,11 @@ class Files(Base):
             volume, own = self._open.pop(fh)
             await volume.release(own)
             return
-        handle = self._handles.pop(fh)
+        handle = self._handles.pop(fh, None)
         self.pollers.pop(fh, None)
         if fh in self._writers:
             self._writers.pop(fh).writers -= 1
-        if handle.needs_release:
+        if handle is not None and handle.needs_release:
             await handle.release()
 
     async def fallocate(self, fh: int, mode: int, off: int, length: int) -> None:
@@ -163,7 +185,7 @@ class Files(Base):
 
         Source: fs/kernfs/file.c kernfs_generic_poll(), Linux 6.1.
         """
-        handle = self._handles.get(fh)
+        handle = self._handle(fh)
         if not isinstance(handle, PollHandle):
             return READY
         # What is polled is closed here, where its poller is known.

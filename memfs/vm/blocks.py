@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import errno
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from memfs.records import NamedTuple
@@ -126,6 +126,14 @@ class Blocks:
         self._changed: set[int] = set()
         # How often a node has gone, and with it its name and those of its blocks.
         self.unplugs = 0
+        # Grows whenever a node, a gate or a block is not as it was.
+        self.version = 0
+        self.on_change: Callable[[], None] = lambda: None
+
+    def touch(self) -> None:
+        """Something that is shown of nodes and blocks has changed."""
+        self.version += 1
+        self.on_change()
 
     def plug(self, spec: NodeSpec, extents: list[Extent]) -> None:
         """The blocks of a node come, online in the zones of `extents`."""
@@ -160,6 +168,7 @@ class Blocks:
         block = Block(self._m, number, nid)
         block.pages = self._m.layout.block_pages
         self._blocks[number] = block
+        self.touch()
         return block
 
     def slot_of(self, number: int) -> Node | None:

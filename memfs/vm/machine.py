@@ -153,8 +153,7 @@ class Machine:
         # Pages that were taken out of use since boot, as HardwareCorrupted counts.
         self.poisoned = 0
         self.notifiers = Notifiers()
-        # Grows whenever a node, a zone, a gate or a zone's size has changed.
-        self.structure = 0
+        self._structure = 0
         self.validated: validate.Seen | None = None
         self._bumps = 0
         self._counts = dict.fromkeys(POLICY_EVENTS, 0)
@@ -219,6 +218,16 @@ class Machine:
     def bump(self) -> None:
         """Something visible changed outside a step of the scheduler."""
         self._bumps += 1
+
+    @property
+    def structure(self) -> int:
+        """Grows whenever a node, a zone, a gate or a zone's size has changed."""
+        return self._structure
+
+    @structure.setter
+    def structure(self, value: int) -> None:
+        self._structure = value
+        self.blocks.touch()
 
     def zone_stat(self, zid: int) -> ZoneStat:
         """The figures of one zone now.

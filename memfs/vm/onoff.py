@@ -104,6 +104,7 @@ def _offline(m: Machine, number: int) -> Op[None]:
     drain(m)
     m.core.block_isolate(first, nr)
     block.isolating = True
+    m.blocks.touch()
     m.bump()
     try:
         yield from empty(m, block, zone)
@@ -113,6 +114,7 @@ def _offline(m: Machine, number: int) -> Op[None]:
         raise
     finally:
         block.isolating = False
+        m.blocks.touch()
         m.bump()
     leave(m, block, zone)
     m.klog.add(f"{what}: {nr} pages left {zone.label}")

@@ -20,6 +20,7 @@ struct scene {
 static void begin(struct scene *s)
 {
 	memset(&texts, 0, sizeof(texts));
+	texts.era = 1;
 	CHECK_EQ(0, pipe(s->out));
 	CHECK_EQ(0, memfs_shim_text_bind(FH, text, strlen(text)));
 }
@@ -174,8 +175,164 @@ static void test_closes_are_told(void)
 	end(&s);
 }
 
+/* --------------------------------------------------- what is kept of files */
+
+#define INO 5u
+
+static int ask_open(struct scene *s, uint64_t ino, uint32_t flags, uint64_t *fh)
+{
+	struct {
+		struct fuse_in_header head;
+		struct fuse_open_in in;
+	} request = {
+		.head = { .opcode = FUSE_OPEN, .unique = 9, .nodeid = ino },
+		.in = { .flags = flags },
+	};
+	struct fuse_open_out out;
+
+	if (!text_serve(s->out[1], &request, sizeof(request)))
+		return 0;
+	CHECK_EQ(sizeof(out), answer(s, 9, (char *)&out));
+	CHECK_EQ(FOPEN_DIRECT_IO | FOPEN_NOFLUSH, out.open_flags);
+	*fh = out.fh;
+	return 1;
+}
+
+/* What was kept is opened here, and shown as it was then, whatever happens. */
+static void test_a_kept_text_is_opened(void)
+{
+	uint64_t fh, other;
+	struct scene s;
+	char data[64];
+
+	begin(&s);
+	memfs_shim_text_keep(INO, "offline\n", 8);
+	CHECK_EQ(1, ask_open(&s, INO, O_RDONLY, &fh));
+	CHECK_EQ(1, ask_open(&s, INO, O_RDONLY | O_NONBLOCK, &other));
+	CHECK(fh != other && fh & 1 && fh & OPENED_HERE);
+	memfs_shim_text_forget();
+	memfs_shim_text_keep(INO, "x", 1);
+	CHECK_EQ(1, ask_read(&s, fh, 0, 3));
+	CHECK_EQ(3, answer(&s, 7, data));
+	CHECK_EQ(1, ask_read(&s, fh, 3, 4096));
+	CHECK_EQ(5, answer(&s, 7, data));
+	CHECK_EQ(0, memcmp(data, "line\n", 5));
+	/* Nobody is told of its close. */
+	CHECK_EQ(1, ask_release(&s, fh));
+	CHECK_EQ(0, answer(&s, 8, data));
+	CHECK_EQ(0, memfs_shim_text_bind(FH + 2, text, strlen(text)));
+	CHECK_EQ(0, ask_read(&s, fh, 0, 4096));
+	CHECK_EQ(1, ask_read(&s, other, 0, 4096));
+	CHECK_EQ(8, answer(&s, 7, data));
+	end(&s);
+}
+
+static void test_what_is_not_opened_here(void)
+{
+	uint64_t fh;
+	struct scene s;
+
+	begin(&s);
+	CHECK_EQ(0, ask_open(&s, INO, O_RDONLY, &fh));
+	/* Nothing is kept of inode 0, nor before there is an era. */
+	CHECK_EQ(0, ask_open(&s, 0, O_RDONLY, &fh));
+	memfs_shim_text_keep(INO, text, 7);
+	CHECK_EQ(0, ask_open(&s, INO, O_WRONLY, &fh));
+	CHECK_EQ(0, ask_open(&s, INO, O_RDWR, &fh));
+	CHECK_EQ(0, ask_open(&s, INO + NR_KEPT, O_RDONLY, &fh));
+	memfs_shim_text_forget();
+	CHECK_EQ(0, ask_open(&s, INO, O_RDONLY, &fh));
+	memfs_shim_text_keep(INO, text, 7);
+	memfs_shim_text_keep(INO + NR_KEPT, text, 7);
+	CHECK_EQ(0, ask_open(&s, INO, O_RDONLY, &fh));
+	/* Another handle has the next place. */
+	memfs_shim_text_keep(INO, text, 7);
+	memfs_shim_text_bind(1, text, 7);
+	CHECK_EQ(0, ask_open(&s, INO, O_RDONLY, &fh));
+	CHECK_EQ(1, ask_open(&s, INO, O_RDONLY, &fh));
+	end(&s);
+}
+
+/* Once around, the number of an era means another one. */
+static void test_eras_come_around(void)
+{
+	uint64_t fh;
+	struct scene s;
+
+	begin(&s);
+	texts.era = ~0u;
+	memfs_shim_text_keep(INO, text, 7);
+	CHECK_EQ(1, ask_open(&s, INO, O_RDONLY, &fh));
+	memfs_shim_text_forget();
+	CHECK_EQ(1, texts.era);
+	CHECK_EQ(0, ask_open(&s, INO, O_RDONLY, &fh));
+	/* What was never kept is of no era. */
+	CHECK_EQ(0, ask_open(&s, 0, O_RDONLY, &fh));
+	end(&s);
+}
+
+static void test_a_file_is_adopted(void)
+{
+	char data[TEXT_KEPT_MOST];
+	uint64_t fh, ino = 0;
+	struct scene s;
+
+	begin(&s);
+	memfs_shim_text_keep(INO, text, 7);
+	CHECK_EQ(1, ask_open(&s, INO, O_RDONLY, &fh));
+	CHECK_EQ(7, memfs_shim_text_adopt(fh, &ino, data));
+	CHECK_EQ(INO, ino);
+	CHECK_EQ(0, memcmp(data, text, 7));
+	CHECK_EQ(-1, memfs_shim_text_adopt(fh, &ino, data));
+	CHECK_EQ(0, ask_read(&s, fh, 0, 4096));
+	CHECK_EQ(0, ask_release(&s, fh));
+	/* One that Python has opened is its own. */
+	CHECK_EQ(-1, memfs_shim_text_adopt(FH, &ino, data));
+	end(&s);
+}
+
+static int ask_list(struct scene *s, uint64_t ino, uint64_t off, uint32_t size)
+{
+	struct {
+		struct fuse_in_header head;
+		struct fuse_read_in in;
+	} request = {
+		.head = { .opcode = FUSE_READDIRPLUS, .unique = 7, .nodeid = ino },
+		.in = { .offset = off, .size = size },
+	};
+
+	return text_serve(s->out[1], &request, sizeof(request));
+}
+
+static void test_a_kept_list(void)
+{
+	struct scene s;
+	char data[64];
+
+	begin(&s);
+	CHECK_EQ(0, ask_list(&s, INO, 0, 4096));
+	memfs_shim_list_keep(INO, "list", 4, 3);
+	CHECK_EQ(1, ask_list(&s, INO, 0, 4));
+	CHECK_EQ(4, answer(&s, 7, data));
+	CHECK_EQ(0, memcmp(data, "list", 4));
+	CHECK_EQ(1, ask_list(&s, INO, 3, 4096));
+	CHECK_EQ(0, answer(&s, 7, data));
+	/* From its middle, or in pieces; of another directory. */
+	CHECK_EQ(0, ask_list(&s, INO, 2, 4096));
+	CHECK_EQ(0, ask_list(&s, INO, 0, 3));
+	CHECK_EQ(0, ask_list(&s, INO + NR_LISTS, 0, 4096));
+	memfs_shim_text_forget();
+	CHECK_EQ(0, ask_list(&s, INO, 0, 4096));
+	end(&s);
+}
+
 int main(void)
 {
+	RUN(test_a_kept_text_is_opened);
+	RUN(test_what_is_not_opened_here);
+	RUN(test_eras_come_around);
+	RUN(test_a_file_is_adopted);
+	RUN(test_a_kept_list);
 	RUN(test_pieces_and_the_end);
 	RUN(test_a_rewind_is_not_answered);
 	RUN(test_others_and_unbound_ones_are_not_answered);

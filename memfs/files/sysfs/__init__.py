@@ -5,7 +5,15 @@ from __future__ import annotations
 from memfs.files import migration
 from memfs.files.cpus import core_mates, die_mates, siblings
 from memfs.files.proc import vmstat
-from memfs.files.row import Ids, RenderAt, Row, Target, constant, never
+from memfs.files.row import (
+    Ids,
+    RenderAt,
+    Row,
+    Target,
+    blocks_version,
+    constant,
+    never,
+)
 from memfs.files.sysfs import cpu, debug, hugepages, memory, node
 from memfs.vm import NOTIFIER_ACTIONS
 
@@ -95,6 +103,7 @@ NODE_ROWS = (
         "",
         "how far the nodes are; 10 is itself",
         render_at=node.render_distance,
+        version=blocks_version,
     ),
     Row(
         f"{NODE}/nodeN/cpumap",
@@ -102,6 +111,7 @@ NODE_ROWS = (
         "",
         "its CPUs as a mask",
         render_at=node.render_cpumap,
+        version=blocks_version,
     ),
     Row(
         f"{NODE}/nodeN/cpulist",
@@ -109,6 +119,7 @@ NODE_ROWS = (
         "",
         "its CPUs as a list",
         render_at=node.render_cpulist,
+        version=blocks_version,
     ),
     link(
         f"{NODE}/nodeN/memoryN",
@@ -186,6 +197,7 @@ MEMORY_ROWS = (
         "online, offline or going-offline; takes online, online_kernel, "
         "online_movable, offline",
         render_at=memory.render_state,
+        version=blocks_version,
         store_at=memory.store_state,
         holds=True,
         polls=memory.changes,
@@ -196,6 +208,7 @@ MEMORY_ROWS = (
         "",
         "1 or 0; takes either",
         render_at=memory.render_online,
+        version=blocks_version,
         store_at=memory.store_online,
         holds=True,
     ),
@@ -214,6 +227,7 @@ MEMORY_ROWS = (
         "",
         "1 or 0",
         render_at=memory.render_removable,
+        version=blocks_version,
     ),
     Row(
         f"{MEMORY}/memoryN/phys_index",
@@ -237,6 +251,7 @@ MEMORY_ROWS = (
         "",
         "its zone, or where it can go; the default first",
         render_at=memory.render_valid_zones,
+        version=blocks_version,
     ),
     link(
         f"{MEMORY}/memoryN/nodeN",
