@@ -127,7 +127,7 @@ class FakeMachine:
         self.swap_disk = SimpleNamespace(**conf, readahead=131072)
         self.ways = Ways()
         self.hugetlb = SimpleNamespace(there=False)
-        self.blocks = SimpleNamespace(unplugs=0)
+        self.blocks = SimpleNamespace(unplugs=0, version=0)
         self.faults = FakeFaults()
         self.core = SimpleNamespace(lane_ops=lambda: 12)
         self.last_ops = deque(maxlen=16)

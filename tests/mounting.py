@@ -82,8 +82,12 @@ class Mounted:
         """The strict end."""
         if self.process.poll() is None and os.path.ismount(self.path):
             self.umount()
-        assert self.process.wait(PATIENCE_S) == 0, self.log.read_text()
-        assert self.complaints() == []
+        assert self.process.wait(PATIENCE_S) == 0, (
+            self.process.returncode,
+            self.log.read_text(),
+        )
+        found = self.complaints()
+        assert found == [], found
 
     def complaints(self) -> list[str]:
         """Lines of the log that no daemon should write."""
