@@ -109,6 +109,7 @@ static bool move(struct vm *vm, struct zone *z, u32 old, u32 new)
 	vm->pages[old] = (struct page){ 0 };
 	vm_buddy_free(vm, z, old, 0);
 	vm->event[EV_PGMIGRATE_SUCCESS]++;
+	vm->event[EV_COMPACT_ISOLATED] += 2;
 	return copied;
 }
 

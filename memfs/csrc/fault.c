@@ -97,6 +97,8 @@ static int fault_swap(const struct fault *f, u32 slot)
 	vm->need.failed = 0;
 	if (!pfn--)
 		return major(f, VM_READ);
+	vm->event[EV_SWAP_RA_HIT] += vm->swap.ahead[slot];
+	vm->swap.ahead[slot] = 0;
 	p = &vm->pages[pfn];
 	if (p->flags & PG_LOCKED)
 		return VM_WAIT;

@@ -57,8 +57,10 @@ int vm_swap_size(struct vm *vm, uint32_t pages, int fd)
 	s->cache = vm_arena(vm, (size_t)pages * sizeof(u32));
 	s->stamp = vm_arena(vm, (size_t)pages * sizeof(u32));
 	s->cluster = vm_arena(vm, clusters * sizeof(u16));
+	s->ahead = vm_arena(vm, pages);
 	s->has_bytes = vm_arena(vm, pages);
-	if (!s->map || !s->cache || !s->stamp || !s->cluster || !s->has_bytes)
+	if (!s->map || !s->cache || !s->stamp || !s->cluster || !s->ahead ||
+	    !s->has_bytes)
 		return -ENOMEM;
 	s->nr = pages;
 	if (pages)
@@ -195,6 +197,7 @@ void vm_swap_cache_del(struct vm *vm, u32 pfn)
 	u32 slot = p->index;
 
 	vm->swap.cache[slot] = 0;
+	vm->swap.ahead[slot] = 0;
 	vm->swap.cached--;
 	p->flags &= ~(u32)(PG_SWAPCACHE | PG_DIRTY);
 	p->index = 0;
@@ -249,4 +252,23 @@ int vm_swap_submit_read(struct vm *vm, uint32_t slot)
 	vm_swap_cache_add(vm, pfn, slot);
 	vm_lru_cache_add(vm, pfn, LRU_ACTIVE);
 	return start_read(vm, slot, pfn);
+}
+
+/*
+ * vm_swap_read_ahead - bring a slot into the swap cache that may be wanted soon
+ *
+ * Only a page that was not there is counted. Return: as vm_swap_submit_read().
+ *
+ * Models: mm/swap_state.c swap_cluster_readahead(), 6.1, for what it counts.
+ */
+int vm_swap_read_ahead(struct vm *vm, uint32_t slot)
+{
+	const bool cached = slot < vm->swap.nr && vm->swap.cache[slot];
+	int rc = vm_swap_submit_read(vm, slot);
+
+	if (rc == VM_DONE && !cached) {
+		vm->swap.ahead[slot] = 1;
+		vm->event[EV_SWAP_RA]++;
+	}
+	return rc;
 }

@@ -231,11 +231,8 @@ def swap_in(m: Machine, slot: int, slow: SlowPath) -> Op[None]:
     for other in range(first, first + size):
         if other == slot:
             continue
-        rc = m.core.swap_submit_read(other)
-        if rc in (_ffi.NOMEM, _ffi.WAIT):
+        if m.core.swap_read_ahead(other) in (_ffi.NOMEM, _ffi.WAIT):
             break
-        if rc == _ffi.DONE:
-            m.count("swap_ra")
     m.kick_kswapds()
 
 

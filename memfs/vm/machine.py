@@ -69,7 +69,6 @@ POLICY_EVENTS = (
     "compact_success",
     "htlb_buddy_alloc_success",
     "htlb_buddy_alloc_fail",
-    "swap_ra",
     "zone_reclaim_failed",
 )
 
@@ -157,6 +156,8 @@ class Machine:
         self.validated: validate.Seen | None = None
         self._bumps = 0
         self._counts = dict.fromkeys(POLICY_EVENTS, 0)
+        # Of "allocstall", by the zone type that was wanted first.
+        self.stalls = [0] * len(self.rules.zone_types)
         self._devices = Devices(self.core)
         self._snapshot: stats.Snapshot | None = None
         self._figures = stats.Figures(self)

@@ -18,7 +18,7 @@ from memfs.vm import _ffi
 from memfs.vm._ffi import REASON_NAMES, Reclaim, ZoneItem, ZoneStat
 from memfs.vm.ruleviews import ListZone
 from memfs.vm.sched import HZ_NS, MORE, Io, Op, Park, Until
-from memfs.vm.zones import DEF_PRIORITY, set_boost
+from memfs.vm.zones import DEF_PRIORITY, set_boost, top_type
 
 if TYPE_CHECKING:
     from memfs.vm.machine import Machine
@@ -388,6 +388,7 @@ def try_to_free_pages(m: Machine, cls: int, only: list[Zone] | None = None) -> O
     Source: mm/vmscan.c try_to_free_pages(), 2.6.0.
     """
     m.count("allocstall")
+    m.stalls[top_type(m, cls)] += 1
     scan = Scan(kswapd=False)
     zones = direct_zones(m, cls) if only is None else only
     for zone in zones:

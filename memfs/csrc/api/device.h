@@ -29,6 +29,7 @@ struct vm_host_stat {
 int vm_swap_size(struct vm *vm, uint32_t pages, int fd);
 void vm_swap_stat(struct vm *vm, uint32_t *total, uint32_t *used, uint32_t *cached);
 int vm_swap_submit_read(struct vm *vm, uint32_t slot);
+int vm_swap_read_ahead(struct vm *vm, uint32_t slot);
 
 /* disk.c: devices and the clock */
 int vm_dev_config(struct vm *vm, uint32_t dev, const struct vm_dev_conf *conf);

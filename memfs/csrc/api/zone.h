@@ -75,6 +75,9 @@ enum vm_event {
 	EV_COMPACT_FREE_SCANNED,
 	EV_UNEVICTABLE_PGS_MLOCKED,
 	EV_UNEVICTABLE_PGS_MUNLOCKED,
+	EV_COMPACT_ISOLATED, /* pages to be moved, and pages to move them to */
+	EV_SWAP_RA,	     /* pages read ahead from swap */
+	EV_SWAP_RA_HIT,	     /* of them, those that somebody wanted then */
 	NR_EVENTS
 };
 

@@ -17,6 +17,7 @@ struct swap_area {
 	u32 *stamp;
 	u16 *cluster; /* used slots of each cluster */
 	u8 *bytes;
+	u8 *ahead;     /* its page was read ahead, and nobody has wanted it since */
 	u8 *has_bytes; /* the slot holds 4 KiB of tmpfs, not a stamp */
 	int fd;
 };

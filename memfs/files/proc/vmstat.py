@@ -75,10 +75,11 @@ def event_names(words: list[str]) -> tuple[str, ...]:
 def events(mount: Mount, snapshot: Snapshot) -> dict[str, int]:
     """Every event that the model counts, by its name."""
     have = dict(snapshot.events)
-    for kind, word in enumerate(zone_words(mount)):
+    words = zone_words(mount)
+    for kind, word in enumerate(words):
         have[f"pgalloc_{word}"] = snapshot.allocated.get(kind, 0)
-    # Who waits is not told apart by the zone that it wanted first.
-    have["allocstall_normal"] = have.get("allocstall", 0)
+    for word, stalls in zip(words, mount.machine.stalls, strict=False):
+        have[f"allocstall_{word}"] = stalls
     return have
 
 

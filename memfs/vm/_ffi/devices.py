@@ -25,6 +25,10 @@ class DeviceCalls(Handle):
         """Start reading a slot. Returns: return code or -errno."""
         return int(lib.vm_swap_submit_read(self.vm, slot))
 
+    def swap_read_ahead(self, slot: int) -> int:
+        """The same for a slot that may be wanted soon."""
+        return int(lib.vm_swap_read_ahead(self.vm, slot))
+
     def dev_config(
         self, dev: int, latency_ns: int, bandwidth: int, requests: int, merge: int
     ) -> None:
