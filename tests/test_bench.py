@@ -188,7 +188,7 @@ def test_an_unknown_row_is_refused():
 
 
 def test_the_scan_row_runs(tmp_path):
-    """Rings and linked lists, 65536 pages: the same decisions, the same lists."""
+    """Rings, links and a bare loop, 65536 pages: the same decisions and lists."""
     out = tmp_path / "out.json"
     done = bench(
         *("--quick", "--no-instructions", "--rows", "scan", "--rounds", "1"),
@@ -196,7 +196,7 @@ def test_the_scan_row_runs(tmp_path):
     )
     assert (done.returncode, done.stdout.count("quick") > 0) == (0, True), done.stderr
     [row] = json.loads(out.read_text())["rows"]
-    assert [len(side["rounds"]) for side in row["sides"]] == [1, 1]
+    assert [len(side["rounds"]) for side in row["sides"]] == [1, 1, 1]
     outcome = row["details"]["outcome"]
     assert outcome["activated"] + outcome["rotated"] + outcome["freed"] == 1 << 16
 

@@ -22,6 +22,8 @@
 
 /* boot.c */
 void *vm_arena(struct vm *vm, size_t bytes);
+
+/* zone.c */
 void vm_forget_range(struct vm *vm, u32 first,
 		     u32 nr); /* the pages are as they were never touched */
 

@@ -28,7 +28,7 @@ struct vm_need {
 	uint32_t failed;	 /* VM_READ of a file: the last reading failed */
 };
 
-/* boot.c: machine, zones, zonelists */
+/* boot.c, zone.c: machine, zones, zonelists */
 struct vm *vm_create(const struct vm_config *conf);
 void vm_destroy(struct vm *vm);
 int vm_zone_plug(struct vm *vm, uint32_t zid, uint32_t nid, uint32_t type,
