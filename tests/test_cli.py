@@ -114,6 +114,15 @@ def test_mount8_form_is_the_mount_command(first):
     assert ["mount", "--machine", *args] == mount8(args)
 
 
+def test_a_machine_file_that_is_not_there_is_named_once(run, tmp_path):
+    """What was found comes with the name already."""
+    result = run("machine", "show", f"{tmp_path}/box.toml")
+
+    assert result.exit_code == 1
+    assert result.stderr.count("box.toml") == 1
+    assert "No such file or directory" in result.stderr
+
+
 def test_mount8_takes_any_file_that_is_there_for_a_machine(tmp_path, monkeypatch):
     """mount -t fuse.memfs box /mnt/m: a name without a slash or a suffix."""
     monkeypatch.chdir(tmp_path)

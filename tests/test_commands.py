@@ -60,6 +60,9 @@ def test_what_is_a_command(data, expected):
         (b"disable 5\n\n", "printable"),
         (b"disable\t5", "printable"),
         (b"disable 5\0", "printable"),
+        (b"disable 5\x1f", "printable"),
+        (b"disable 5\x7f", "printable"),
+        (b"disable ~", "'~' is no number"),
         (b"disable \xd9\xa5", "printable"),
         (b"disable five", "'five' is no number"),
         (b"disable 5x", "'5x' is no number"),
@@ -211,3 +214,21 @@ def test_every_row_of_the_table_does_what_it_takes():
         has = (row.node is not None, row.zone is not None)
 
         assert wanted[row.takes] == has, row.name
+
+
+def test_a_report_names_ten_pages():
+    """Kinds that there are by name, then the first ten pfns; no line without any."""
+    said = []
+    zone = SimpleNamespace(name="Normal")
+    fake = SimpleNamespace(zones={5: zone}, klog=SimpleNamespace(add=said.append))
+    found = SimpleNamespace(kinds={"file": 9, "anon": 3, "huge": 0}, pfns=range(12))
+    commands.report(fake, 5, "in use", found)
+    commands.report(fake, 5, "active", SimpleNamespace(kinds={}, pfns=()))
+
+    assert said == [
+        "Normal[5]: 12 pages in use",
+        "  anon 3",
+        "  file 9",
+        "  first pages: 0 1 2 3 4 5 6 7 8 9",
+        "Normal[5]: 0 pages active",
+    ]

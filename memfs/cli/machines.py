@@ -58,4 +58,6 @@ def load(word: str) -> Layout:
     try:
         return Layout.builtin(word) if word in builtin() else Layout.load(word)
     except VmError as error:
-        raise ClientError(f"{word}: {error.message}", code=error.errno) from None
+        said = error.message
+        text = said if word in said else f"{word}: {said}"
+        raise ClientError(text, code=error.errno) from None
