@@ -7,6 +7,7 @@ for long, as a machine that is a little slower.
 from __future__ import annotations
 
 import pytest
+from vmkit import write
 
 from memfs.vm import _ffi, oom, reclaim, writeback
 from memfs.vm.alloc import MAX_FAILURES, SlowPath, swap_in
@@ -154,3 +155,14 @@ def test_the_background_limit_lies_below_the_other(m, background, comes_to):
     state = m.writeback.state()
 
     assert (state.background_limit, state.dirty_limit) == (comes_to, 10)
+
+
+def test_what_became_dirty_at_that_time_is_old_enough(m, host_file):
+    """A file that is one nanosecond younger is left."""
+    file = m.files.create("file", host_file())
+    write(m, file, 0, b"x")
+    since = m.writeback.dirty[file.id]
+
+    assert m.sched.run(m.writeback.write_some(8, since - 1)) == 0
+    assert m.sched.run(m.writeback.write_some(8, since)) == 1
+    m.sched.run(file.fsync())
