@@ -194,6 +194,17 @@ def test_the_model_imports_nothing_of_the_package():
         assert outside == [], module
 
 
+def test_named_tuples_are_made_quickly():
+    """By memfs.records; doctor runs alone, with whatever Python there is."""
+    slow = [
+        module
+        for module, path in MODULES.items()
+        if re.search(r"^from typing import.*\bNamedTuple\b", path.read_text(), re.M)
+    ]
+
+    assert slow == ["memfs.doctor"]
+
+
 def test_the_model_imports_the_standard_library_and_its_core_alone():
     for module, path in vm_modules().items():
         tops = {name.partition(".")[0] for name in imports(module, path)}
