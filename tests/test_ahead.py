@@ -74,6 +74,24 @@ def test_a_mistake_on_the_command_line_keeps_no_child(words, tmp_path):
     os.close(receive)
 
 
+def test_what_cannot_be_loaded_is_one_sentence(tmp_path):
+    """As where what was compiled is older than what calls it."""
+    broken = tmp_path / "trio.py"
+    broken.write_text("raise ImportError('no trio here')")
+    done = subprocess.run(
+        [*COMMAND, "mount", str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{os.getcwd()}"},
+        cwd=os.getcwd(),
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        "memfs: no trio here: `memfs doctor` says what this computer lacks\n"
+    )
+
+
 @pytest.mark.mount
 @pytest.mark.parametrize("command", ["mount", "exec"])
 def test_an_interrupted_wait_leaves_no_daemon(command, tmp_path):

@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class Loader:
         """Say what to mount; ``wait`` for it."""
         import json
 
-        with os.fdopen(self._send, "w") as pipe:
+        # A child that could not load has gone, and has said why.
+        with suppress(BrokenPipeError), os.fdopen(self._send, "w") as pipe:
             json.dump(wanted, pipe)
 
     def wait(self) -> None:
@@ -134,7 +136,12 @@ def _end_with(work: Callable[[], int]) -> NoReturn:
 def _serve(receive: int, word: int) -> NoReturn:
     """The child: load, wait, mount. It leaves by _exit."""
     handler = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    _load()
+    try:
+        _load()
+    except Exception as error:
+        text = f"{error}: `memfs doctor` says what this computer lacks"
+        os.write(word, text.encode(errors="replace"))
+        os._exit(1)
     with open(receive) as pipe:
         said = pipe.read()
     signal.signal(signal.SIGINT, handler)
