@@ -201,8 +201,10 @@ def parse(data: bytes) -> Command | None:
     if not data:
         return None
     if len(data) > MAX_BYTES:
-        raise invalid(f"{len(data)} bytes, at most {MAX_BYTES}")
+        raise invalid(f"{len(data)} bytes, at most {MAX_BYTES}; one command a write")
     body = data.removesuffix(b"\n")
+    if b"\n" in body:
+        raise invalid("more than one line; one command a write")
     if not all(0x20 <= byte <= 0x7E for byte in body):
         raise invalid(f"{body.decode('latin-1')!a}: not printable ASCII")
     words = body.decode("ascii").split(" ")

@@ -57,7 +57,8 @@ def test_what_is_a_command(data, expected):
         (b"disable  5", "one blank"),
         (b" disable 5", "one blank"),
         (b"disable 5 ", "one blank"),
-        (b"disable 5\n\n", "printable"),
+        (b"disable 5\n\n", "more than one line; one command a write"),
+        (b"disable 1\nremap 5\n", "more than one line; one command a write"),
         (b"disable\t5", "printable"),
         (b"disable 5\0", "printable"),
         (b"disable 5\x1f", "printable"),
@@ -86,8 +87,8 @@ def test_what_is_a_command(data, expected):
         (b"remap 5 to x", "'x' is no number"),
         (b"explode 5", "no command 'explode'"),
         (b"Disable 5", "no command 'Disable'"),
-        (b"disable 5" + b" " * 55, "64 bytes, at most 63"),
-        (b"purge 5\n" * 100, "800 bytes, at most 63"),
+        (b"disable 5" + b" " * 55, "64 bytes, at most 63; one command a write"),
+        (b"purge 5\n" * 100, "800 bytes, at most 63; one command a write"),
     ],
 )
 def test_what_is_none(data, said):

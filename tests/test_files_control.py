@@ -54,7 +54,10 @@ async def test_a_bare_number_may_mean_a_zone(mount):
         ("purge 9", errno.ENODEV, "purge 9: there is no zone 9 (ENODEV)"),
         ("junk 1\n", errno.EINVAL, "junk 1: no command 'junk'"),
         (b"disable\0 5", errno.EINVAL, "'disable\\x00 5': not printable ASCII"),
-        ("x" * 64, errno.EINVAL, "64 bytes, at most 63"),
+        ("x" * 64, errno.EINVAL, "64 bytes, at most 63; one command a write"),
+        ("x" * 200_000, errno.EINVAL, "200000 bytes, at most 63; one command a write"),
+        ("remap ", errno.EINVAL, "'remap ': words are apart by one blank"),
+        ("disable 1\nremap 5\n", errno.EINVAL, "more than one line"),
         ("remap 9", errno.ENODEV, "remap 9: there is no zone 9 (ENODEV)"),
     ],
 )
