@@ -60,13 +60,13 @@ static int boot_pages(struct vm *vm)
 	vm->pages = random_arena(vm, whole * sizeof(struct page));
 	vm->stamps = random_arena(vm, n * sizeof(u32));
 	vm->frames = vm_arena(vm, n * PAGE_SIZE);
-	vm->resident = vm_arena(vm, n / 8 + 8);
-	vm->spilled = vm_arena(vm, n / 8 + 8);
+	vm->resident = random_arena(vm, n / 8 + 8);
+	vm->spilled = random_arena(vm, n / 8 + 8);
 	vm->sect_zid = vm_arena(vm, ((n >> SECTION_SHIFT) + 1) * sizeof(u16));
 	if (!vm->pages || !vm->stamps || !vm->frames || !vm->resident || !vm->spilled ||
 	    !vm->sect_zid)
 		return -ENOMEM;
-	vm->free_map = vm_arena(vm, n / 8 + 8);
+	vm->free_map = random_arena(vm, n / 8 + 8);
 	vm->free_counted = vm_arena(vm, n / 8 + 8);
 	vm->isolated = vm_arena(vm, (n >> SECTION_SHIFT) / 8 + 8);
 	vm->pageblock = vm_arena(vm, (n >> PAGEBLOCK_ORDER) + 2);

@@ -200,6 +200,16 @@ static u32 list_left(const struct run *r, u32 active)
 	return nr;
 }
 
+/* How many pages may be moved together: if each is to be copied, within the budget. */
+static u32 reach(const struct vm *vm, u32 left, u32 budget)
+{
+	u32 nr = min_t(u32, left, budget);
+
+	if (!vm->nr_resident)
+		return nr;
+	return min_t(u32, nr, max_t(u32, budget / COPY_COST, GROUP));
+}
+
 static void count_taken(struct run *r, u32 active, u32 nr, u64 moved)
 {
 	struct vm_migrate *mig = r->mig;
@@ -237,7 +247,7 @@ int vm_migrate(struct vm *vm, struct vm_migrate *mig, uint32_t budget)
 		done = !left || hold_full(mig);
 		if (done)
 			break;
-		n = move_group(&r, plain, active, min_t(u32, left, budget), &nomem);
+		n = move_group(&r, plain, active, reach(vm, left, budget), &nomem);
 		count_taken(&r, active, n, moved);
 		n += r.copied * COPY_COST;
 		r.copied = 0;

@@ -78,30 +78,59 @@ static inline void prefetch_behind(struct vm *vm, u32 pfn)
 		prefetchw(&vm->swap.cache[p->index]);
 }
 
+/* Pages that move together, at most (chosen here): a loop over them has its start. */
+#define RUN 64u
+
 /* The group of a list's pages that is gone through. */
 struct group {
 	const u32 *slot;
-	u32 first, at, end; /* places */
-	struct ahead ahead;
+	u32 at, end;	 /* places */
+	u32 hi;		 /* from this place on it is the next segment's turn, */
+	const u32 *next; /* whose places these are */
 };
+
+/* Where it goes on behind the tail's segment, if there are enough; else NULL. */
+static inline const u32 *next_places(struct vm *vm, const struct seg *seg)
+{
+	const struct seg *next;
+
+	if (seg->next == NONE)
+		return NULL;
+	next = &vm->segs[seg->next];
+	return next->hi - next->lo < 2 * vm->batch ? NULL : &next->slot[next->lo];
+}
 
 static inline struct group group_at_tail(struct vm *vm, const struct lru *lru, u32 nr)
 {
 	const struct seg *seg = &vm->segs[lru->tail];
-	struct group g = { .slot = seg->slot, .first = seg->lo, .at = seg->lo };
+	struct group g = { .slot = seg->slot, .at = seg->lo, .hi = seg->hi };
 
-	g.end = g.at + group_ahead(vm, lru, nr, &g.ahead);
+	g.end = g.at + min_t(u32, nr, min_t(u32, seg->hi - seg->lo, RUN));
+	g.next = next_places(vm, seg);
 	return g;
 }
 
-/* What lies ahead of a place is fetched while its page is moved. */
+static inline u32 place_ahead(const struct group *g, u32 place)
+{
+	if (place < g->hi)
+		return g->slot[place];
+	return g->next ? g->next[place - g->hi] : NONE;
+}
+
+/*
+ * What lies ahead of a place is fetched while its page is looked at: evenly, for the
+ * host bears only so many misses at once. A tombstone's address is of nothing.
+ */
 static inline void look_ahead(struct vm *vm, const struct group *g, u32 place)
 {
-	const u32 i = place - g->first;
+	u32 near;
 
-	prefetchw(&vm->pages[g->ahead.far[i]]);
-	if (g->ahead.near[i] != NONE)
-		prefetch_behind(vm, g->ahead.near[i]);
+	if (!vm->conf.prefetch)
+		return;
+	prefetchw(&vm->pages[place_ahead(g, place + 2 * vm->batch)]);
+	near = place_ahead(g, place + vm->batch);
+	if (near != NONE)
+		prefetch_behind(vm, near);
 }
 
 /* ---- one page ---- */
@@ -128,10 +157,10 @@ static inline bool is_plain(const struct vm *vm, u32 pfn)
 }
 
 /* As vm_move_page(), of a plain page; its new place is on a list already. */
-static inline void move_plain(struct run *r, struct tally *t, u32 old, u32 new, u32 pos)
+static inline void move_plain(struct run *r, struct tally *t, struct page p, u32 old,
+			      u32 new, u32 pos)
 {
 	struct vm *vm = r->vm;
-	const struct page p = vm->pages[old];
 
 	vm->pages[new] = (struct page){ p.flags, pos, p.rmap, p.index };
 	t->class[class_of(p.flags)]++;
@@ -153,12 +182,12 @@ static inline void move_plain(struct run *r, struct tally *t, u32 old, u32 new, 
 
 struct moving {
 	u32 nr;
-	u32 old[GROUP], new[GROUP], place[GROUP];
+	u32 old[RUN], new[RUN];
+	struct page was[RUN];
 };
 
 /* nr of them, to the head of a list of the new zone. */
-static void move_all(struct run *r, struct tally *t, const struct group *g,
-		     const struct moving *m, u32 nr)
+static void move_all(struct run *r, struct tally *t, const struct moving *m, u32 nr)
 {
 	struct vm *vm = r->vm;
 	struct lru *lru = &t->to->lru[t->active];
@@ -170,12 +199,11 @@ static void move_all(struct run *r, struct tally *t, const struct group *g,
 
 		room = min_t(u32, nr - done, SEG_SIZE - hi);
 		for (i = 0; i < room; i++) {
-			look_ahead(vm, g, m->place[done + i]);
 			if (r->copied && done + i + 1 < nr)
 				stream_ahead(vm, m->old[done + i + 1]);
 			seg->slot[hi + i] = m->new[done + i];
-			move_plain(r, t, m->old[done + i], m->new[done + i],
-				   seg->first | (hi + i));
+			move_plain(r, t, m->was[done + i], m->old[done + i],
+				   m->new[done + i], seg->first | (hi + i));
 		}
 		seg->hi += room;
 		seg->live += room;
@@ -196,19 +224,20 @@ static void tally_for(struct run *r, struct tally *t, struct zone *to, u32 activ
 /* The plain pages in front of the group; it goes on at the first that is none. */
 static void collect(struct vm *vm, struct group *g, struct moving *m)
 {
-	m->nr = 0;
+	u32 nr = 0;
+
 	for (; g->at < g->end; g->at++) {
 		u32 pfn = g->slot[g->at];
 
-		if (pfn == NONE) {
-			look_ahead(vm, g, g->at);
-			continue;
-		}
-		if (!is_plain(vm, pfn))
+		if (pfn != NONE && !is_plain(vm, pfn))
 			break;
-		m->old[m->nr] = pfn;
-		m->place[m->nr++] = g->at;
+		look_ahead(vm, g, g->at);
+		if (pfn == NONE)
+			continue;
+		m->old[nr] = pfn;
+		m->was[nr++] = vm->pages[pfn];
 	}
+	m->nr = nr;
 }
 
 /*
@@ -219,18 +248,18 @@ static u32 move_run(struct run *r, struct tally *t, struct group *g, u32 active)
 {
 	struct moving m;
 	struct zone *to;
-	u32 got;
+	u32 got, i;
 
 	collect(r->vm, g, &m);
 	if (!m.nr)
 		return 0;
 	got = vm_alloc_many(r->vm, &r->targets, m.new, m.nr, &to);
-	if (got < m.nr)
-		g->at = m.place[got];
+	for (i = m.nr; i > got; i -= g->slot[g->at] != NONE)
+		g->at--;
 	if (!got)
 		return 0;
 	tally_for(r, t, to, active);
-	move_all(r, t, g, &m, got);
+	move_all(r, t, &m, got);
 	vm_free_many(r->vm, r->zone, m.old, got);
 	return got;
 }
