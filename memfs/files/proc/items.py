@@ -41,8 +41,9 @@ nr_swapcached pgpromote_success pgpromote_candidate
 )
 
 
-# What the model has of each, by the name of a figure of Sums. Pages that are locked
-# into memory are on none of the four lists.
+# What the model has of each, by the name of a figure of Sums. There is no list of pages
+# that cannot be evicted: those that are locked into memory stay on the two lists, as in
+# 2.6, and are counted there, too. Pages on hold are not told apart by kind.
 ZONE_FIGURES: Final = {
     "nr_free_pages": "free",
     "nr_zone_inactive_anon": "inactive_anon",

@@ -235,7 +235,7 @@ MEMORY_ROWS = (
         "",
         "its number, in hexadecimal digits",
         render_at=memory.render_phys_index,
-        version=never,
+        version=blocks_version,
     ),
     Row(
         f"{MEMORY}/memoryN/phys_device",
