@@ -71,6 +71,13 @@ def readdirplus(handlers: Handlers, ino: int, request: bytes) -> bytes | None:
     listing = handlers.listing(fh)
     if listing is None:
         return None
+    known = handlers.inode(ino)
+    if not start and known.bare is not None and known.bare[0] == listing:
+        # It has been listed before: the kernel has the entries.
+        again = known.bare[1]
+        if len(again) <= size:
+            handlers.keep_listing(ino, again, len(listing))
+            return again
     made: list[bytes] = []
     bare: list[bytes] = []
     room = min(size, ROOM)
@@ -91,9 +98,10 @@ def readdirplus(handlers: Handlers, ino: int, request: bytes) -> bytes | None:
         bare.append(wirebytes.dirent(inode.ino, cookie, attr.mode, name))
         # The two dots are no lookups.
         inode.lookups += cookie > 2
-    if len(made) == len(listing) and handlers.inode(ino).node.steady:
-        # The kernel has the entries now: the next list need only name them.
-        handlers.keep_listing(ino, b"".join(bare), len(bare))
+    if len(made) == len(listing) and known.node.steady:
+        # From now on the list need only name them.
+        known.bare = listing, b"".join(bare)
+        handlers.keep_listing(ino, known.bare[1], len(bare))
     return b"".join(made)
 
 

@@ -39,11 +39,14 @@ class Inode:
         private: given to one walk alone, and never cached.
         attr, entry: the adapter's cache: the attributes last shown, and their form
             on the wire.
+        bare: of a directory: what was listed last, and that list on the wire, names
+            alone.
         listed: the attributes last shown in a list that was answered at once.
     """
 
     __slots__ = (
-        *("attr", "entry", "ino", "listed", "lookups", "node", "private", "writers"),
+        *("attr", "bare", "entry", "ino", "listed", "lookups", "node"),
+        *("private", "writers"),
     )
 
     def __init__(self, ino: int, node: Node, private: bool = False) -> None:
@@ -53,6 +56,7 @@ class Inode:
         self.lookups = 0
         self.writers = 0
         self.attr: object = None
+        self.bare: tuple[object, bytes] | None = None
         self.listed: Attr | None = None
         self.entry: object = None
 

@@ -299,6 +299,30 @@ async def test_a_directory_is_listed_as_on_the_long_way(nodes, tree):
     assert not tree._dirs
 
 
+async def test_a_second_list_names_the_entries_alone(nodes, tree):
+    """As long as they are the same; nothing is counted."""
+    many = looked_up(nodes, b"many")
+    tree.inode(many).node.steady = True
+
+    def whole():
+        answer = asked(nodes, OPENDIR, many, bytes(8))
+        fh = struct.unpack_from("=Q", answer)[0]
+        body = struct.pack("=QQIIQII", fh, 0, 1 << 20, 0, 0, 0, 0)
+        return asked(nodes, READDIRPLUS, many, body)
+
+    first, second = whole(), whole()
+    assert len(entries(first)) == 42
+    (shown,) = struct.unpack_from("=Q", second)
+    ino, cookie, length, kind = struct.unpack_from("=QQII", second, 128)
+    assert (shown, ino, cookie, length, kind) == (0, many, 1, 1, 4)
+    assert len(second) == len(first)
+    numbers = {ino for _, _, ino, _ in entries(first)} - {many}
+    assert {tree.inode(ino).lookups for ino in numbers} == {1}
+    tree.inode(many).node.add(b"g", TextFile(lambda: b""))
+    assert len(entries(whole())) == 43
+    assert {tree.inode(ino).lookups for ino in numbers} == {2}
+
+
 def test_a_directory_with_a_volume_goes_the_long_way_from_there(nodes):
     """Which knows the volume's root."""
     answer = asked(nodes, OPENDIR, ROOT, bytes(8))
