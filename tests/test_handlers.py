@@ -14,7 +14,7 @@ from memvolume import MemVolume
 from memfs.handlers import Handlers
 from memfs.inodes import ROOT
 from memfs.shim import Shim
-from memfs.tree import ControlFile, Dir, TextFile, TreeError, VolumeDir
+from memfs.tree import PROC, ControlFile, Dir, TextFile, TreeError, VolumeDir
 from memfs.turns import Gate, Turn
 
 CTX = SimpleNamespace(pid=10, uid=0, gid=0, umask=0o022)
@@ -231,6 +231,29 @@ async def test_the_end_lets_every_reader_go(nursery):
         turn.end()
         await trio.testing.wait_all_tasks_blocked()
     assert log == ["gone"] * 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "text", "kept"),
+    [
+        (os.O_RDONLY, b"x" * 48, True),
+        (os.O_RDONLY, b"x" * 49, False),
+        (os.O_RDONLY, b"", True),
+        (os.O_WRONLY, b"text", False),
+        (os.O_RDWR, b"text", False),
+    ],
+)
+@pytest.mark.parametrize("steady", [True, False])
+async def test_which_texts_are_kept(wire, flags, text, kept, steady):
+    """Small ones that do not change by themselves, as a reader was shown them."""
+    file = TextFile(lambda: text, manners=PROC)
+    file.steady = steady
+    shim, told = Shim(None, None), []
+    shim.text_keep = lambda *args: told.append(args)
+    handlers = Handlers(Dir({b"f": file}), wire, shim, lambda: Gate(trio))
+    inode = handlers._inodes.enter(file)
+    await handlers.open(inode.ino, flags, CTX)
+    assert told == ([(inode.ino, text, len(text))] if kept and steady else [])
 
 
 class ShimThatOpens(Shim):

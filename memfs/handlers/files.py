@@ -59,7 +59,9 @@ class Files(Base):
             # Its reads and its close need not come this way.
             text, size = handle.lend()
             closed = self._shim.text_bind(fh, text, size)
-            if known.node.steady and size <= TEXT_KEPT_MOST:
+            # Who opens for writing alone is shown nothing.
+            small = size <= TEXT_KEPT_MOST and flags & os.O_ACCMODE == os.O_RDONLY
+            if known.node.steady and small:
                 self._shim.text_keep(known.ino, text, size)
             if closed >= MANY_CLOSED:
                 self._forget_closed()
