@@ -113,8 +113,9 @@ class Pump:
         self._busy = False
 
     def resting(self) -> bool:
-        """Whether nothing can run before the next event is due, or somebody rings."""
-        return bool(self._asleep_until) and not self._bell.is_set()
+        """Whether nothing can run, and no request waits for what is due next."""
+        asleep = bool(self._asleep_until) and not self._bell.is_set()
+        return asleep and not self._waiting
 
     @property
     def foreground(self) -> int:

@@ -271,6 +271,14 @@ async def test_time_goes_on_from_where_it_is_when_the_clock_changes(
     assert 150 * MS <= manual.sched.now < 160 * MS
 
 
+async def test_the_pump_does_not_rest_while_somebody_waits(pump, nursery):
+    """For an event that is due later."""
+    nursery.start_soon(pump.run, until(pump.sched.now + 1000 * MS), "until")
+    await trio.testing.wait_all_tasks_blocked()
+    assert pump.foreground == 1
+    assert not pump.resting()
+
+
 async def test_the_pump_rests_until_somebody_rings(pump, autojump_clock):
     """Then requests need not make room for it."""
     assert pump.resting()
