@@ -7,11 +7,13 @@ for long, as a machine that is a little slower.
 from __future__ import annotations
 
 import pytest
+from vmkit import refused, small, write
 
 from memfs.vm import _ffi, oom, reclaim, writeback
 from memfs.vm.alloc import MAX_FAILURES, SlowPath, swap_in
 from memfs.vm.reclaim import SWAP_CLUSTER_MAX, balance_zone, refill_count, takes_mapped
 from memfs.vm.sched import HZ_NS
+from memfs.vm.zones import CLASS_HIGHMEM, CLASS_NORMAL, drain, top_type
 
 
 @pytest.fixture
@@ -155,3 +157,49 @@ def test_the_background_limit_lies_below_the_other(m, background, comes_to):
     state = m.writeback.state()
 
     assert (state.background_limit, state.dirty_limit) == (comes_to, 10)
+
+
+def test_what_became_dirty_at_that_time_is_old_enough(m, host_file):
+    """A file that is one nanosecond younger is left."""
+    file = m.files.create("file", host_file())
+    write(m, file, 0, b"x")
+    since = m.writeback.dirty[file.id]
+
+    assert m.sched.run(m.writeback.write_some(8, since - 1)) == 0
+    assert m.sched.run(m.writeback.write_some(8, since)) == 1
+    m.sched.run(file.fsync())
+
+
+# Nodes and zones
+
+
+def test_the_tables_of_a_small_node_take_a_page(m):
+    """A page of the kernel for each 128 MiB begun; it comes back."""
+    used = sum(zone.in_use for zone in m.nodes[0].zones)
+    m.sched.run(m.plug(2))
+    assert len(m.nodes[2].tables) == 1
+    assert sum(zone.in_use for zone in m.nodes[0].zones) == used + 1
+
+    m.sched.run(m.unplug(2))
+    drain(m, m.nodes[0].zones)
+    assert sum(zone.in_use for zone in m.nodes[0].zones) == used
+
+
+@pytest.mark.parametrize("kernel", ["2.6.7", "6.1"])
+def test_a_request_for_high_memory_may_always_have_the_kernels(kernel):
+    """Also where there is no such zone."""
+    with small(kernel=kernel) as m:
+        assert top_type(m, CLASS_HIGHMEM) >= top_type(m, CLASS_NORMAL)
+
+
+def test_a_node_whose_kswapd_runs_can_go(m):
+    """It is stopped; for reclaim of somebody else's the answer is EBUSY."""
+    node = m.nodes[1]
+    m.sched.run(m.disable_node(1))
+    node.balancing, node.balancer = True, object()
+    assert refused(m, m.unplug(1)) == "EBUSY"
+
+    node.balancer = node.kswapd
+    m.sched.run(m.unplug(1))
+    assert not node.plugged
+    node.balancing, node.balancer = False, None
