@@ -84,11 +84,8 @@ def getattr(handlers: Handlers, ino: int, request: bytes) -> bytes:
 
 def unlink(handlers: Handlers, parent: int, request: bytes) -> bytes | None:
     volume, _, own = handlers.at(parent)
-    name = wirebytes.name_in(request)
-    if not volume.at_once("unlink", own, name):
-        return None
-    _done(volume.unlink(own, name))
-    return b""
+    done = volume.unlink_now(own, wirebytes.name_in(request))
+    return b"" if done else None
 
 
 def release(handlers: Handlers, ino: int, request: bytes) -> bytes | None:

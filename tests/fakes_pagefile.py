@@ -40,6 +40,9 @@ class FakePages:
     def stat(self):
         return Stat(len(self.pages), len(self.dirty) if self.kind == "file" else 0)
 
+    def unwritten(self):
+        return self.stat().nr_dirty
+
     def _hold(self):
         if self.fd < 0 and self.kind == "file":
             self.fd = self.owner.need_fd()

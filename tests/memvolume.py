@@ -153,9 +153,13 @@ class MemVolume:
         self.files[ino].nlink = 0
 
     async def unlink(self, parent, name):
+        self.unlink_now(parent, name)
+
+    def unlink_now(self, parent, name):
         ino = self.child(parent, name)
         del self.files[parent].names[name]
         self.files[ino].nlink -= 1
+        return True
 
     async def rename(self, parent, name, new_parent, new_name, flags):
         ino = self.child(parent, name)

@@ -407,6 +407,28 @@ def test_directories(here):
     assert errno_of(os.rmdir, here / "1") == "ENOENT"
 
 
+def test_a_directory_shows_each_change_in_it(here):
+    """After an unlink in it, and after what else changes it then."""
+    for i in range(40):
+        (here / f"{i}").write_bytes(b"x")
+    here.chmod(0o700)
+    for i in range(40):
+        os.utime(here, ns=(5, 7))
+        assert here.stat().st_mtime_ns == 7
+        (here / f"{i}").unlink()
+        seen = here.stat()
+        assert seen.st_mtime_ns > 7
+        assert (seen.st_nlink, stat.S_IMODE(seen.st_mode)) == (2, 0o700)
+        here.chmod(0o711)
+        assert stat.S_IMODE(here.stat().st_mode) == 0o711
+        here.chmod(0o700)
+        (here / "sub").mkdir()
+        assert here.stat().st_nlink == 3
+        (here / "sub").rmdir()
+        assert here.stat().st_nlink == 2
+    assert os.listdir(here) == []
+
+
 def test_names(here):
     for name in b"x" * 255, b"\xff\x80", b"\n", b"a b", b"-rf":
         path = os.fsencode(here) + b"/" + name

@@ -648,17 +648,59 @@ def test_what_is_sure_not_to_wait(vol):
     vol.link("f", "g")
     at_once = vol.volume.at_once
     assert at_once("lookup", 1, b"f")
-    assert at_once("unlink", 1, b"f")  # the other name stays
-    assert at_once("unlink", 1, b"nothing")
     assert not at_once("fsync", 1, False)
-    vol.unlink("g")
-    assert not at_once("unlink", 1, b"f")
     fh = vol.open("f")
+    vol.unlink("g")
     assert at_once("release", fh)
-    assert at_once("unlink", 1, b"f")
     vol.unlink("f")
     assert not at_once("release", fh)
     vol.close(fh)
+
+
+@pytest.mark.parametrize("kind", ["data", "open", "linked", "symlink", "empty"])
+@pytest.mark.parametrize("light", [False, True])
+def test_what_is_unlinked_now(vol, kind, light):
+    """It is what unlink() does, or nothing where that would wait for pages."""
+    if kind == "symlink":
+        vol.symlink("to", "f")
+    elif kind == "empty":
+        vol.close(vol.create("f"))
+    else:
+        vol.put("f", b"abc")
+    inode = vol.volume.names.child(vol.volume.root, b"f")
+    pages = getattr(inode, "pages", None)
+    if pages is not None:
+        drop = pages.drop
+
+        def drop_now():
+            for _ in drop():
+                pass
+            return True
+
+        pages.light = lambda: light
+        pages.drop_now = drop_now
+    fh = vol.open("f") if kind == "open" else None
+    if kind == "linked":
+        vol.link("f", "g")
+    waits = kind == "data" and not light
+    assert vol.volume.unlink_now(1, b"f") != waits
+
+    assert (b"f" in vol.listing()) == waits
+    assert inode.nlink == (kind == "linked" or waits)
+    if fh is not None:
+        assert vol.read(fh, 0, 9) == b"abc"
+        vol.close(fh)
+    if kind == "linked":
+        assert vol.get("g") == b"abc"
+
+
+def test_what_cannot_be_unlinked_now_is_refused(vol):
+    vol.mkdir("d")
+    for name, code in ((b"d", errno.EISDIR), (b"none", errno.ENOENT)):
+        with pytest.raises(TreeError) as refused:
+            vol.volume.unlink_now(1, name)
+        assert refused.value.errno == code
+    assert vol.listing()[2:] == [b"d"]
 
 
 # Holes

@@ -100,6 +100,14 @@ int vm_mapping_stat(struct vm *vm, uint32_t id, struct vm_mapping_stat *out)
 	return 0;
 }
 
+/* Pages that are dirty or on their way to the disk. */
+uint32_t vm_mapping_unwritten(struct vm *vm, uint32_t id)
+{
+	if (!mapping_ok(vm, id))
+		return 0;
+	return vm->mappings[id].nr_dirty + vm->mappings[id].nr_writeback;
+}
+
 void vm_mapping_clear_error(struct vm *vm, uint32_t id)
 {
 	if (mapping_ok(vm, id))

@@ -99,6 +99,21 @@ int vm_file_truncate(struct vm *vm, uint32_t id, uint64_t bytes, uint32_t budget
 }
 
 /*
+ * vm_file_light - whether vm_file_forget() would do it
+ * @budget: pages at most
+ */
+int vm_file_light(struct vm *vm, uint32_t id, uint32_t budget)
+{
+	const struct mapping *m;
+
+	if (!mapping_ok(vm, id))
+		return 0;
+	m = &vm->mappings[id];
+	return !m->nr_vmas && !m->nr_writeback && !m->nr_locked &&
+	       m->nrpages + m->nr_swapped <= budget;
+}
+
+/*
  * vm_file_forget - drop every page and the file itself, if that is done at once
  * @budget: pages at most
  *
@@ -110,12 +125,9 @@ int vm_file_forget(struct vm *vm, uint32_t id, uint32_t budget)
 	struct mapping *m;
 	u32 index = 0;
 
-	if (!mapping_ok(vm, id))
+	if (!vm_file_light(vm, id, budget))
 		return 0;
 	m = &vm->mappings[id];
-	if (m->nr_vmas || m->nr_writeback || m->nr_locked ||
-	    m->nrpages + m->nr_swapped > budget)
-		return 0;
 	m->size = 0;
 	/* Nothing is locked or on its way, so there is nothing to wait for. */
 	return drop_range(vm, m, &index, NONE, budget + 1) == VM_DONE &&

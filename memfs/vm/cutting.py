@@ -94,9 +94,7 @@ def is_light(file: PageFile) -> bool:
     """Whether forget_now() would do it."""
     if file.dead or file.dropping:
         return False
-    now = file.stat()
-    held = now.nr_vmas or now.nr_writeback or now.nr_locked
-    return not held and now.nrpages + now.nr_swapped <= BUDGET
+    return file.m.core.file_light(file.id, BUDGET)
 
 
 def _forgotten(file: PageFile) -> None:

@@ -88,6 +88,10 @@ class PageFile:
         """Its counters, pages."""
         return self.m.core.mapping_stat(self.id)
 
+    def unwritten(self) -> int:
+        """Pages that are dirty or on their way to the disk."""
+        return self.m.core.mapping_unwritten(self.id)
+
     @property
     def busy(self) -> bool:
         """Whether a page is dirty, in flight or mapped."""

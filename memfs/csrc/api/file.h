@@ -49,7 +49,9 @@ int vm_mapping_fd(struct vm *vm, uint32_t id, int fd);
 int vm_mapping_fallback(struct vm *vm, uint32_t id);
 int vm_mapping_size(struct vm *vm, uint32_t id, uint64_t bytes);
 int vm_mapping_stat(struct vm *vm, uint32_t id, struct vm_mapping_stat *out);
+uint32_t vm_mapping_unwritten(struct vm *vm, uint32_t id);
 void vm_mapping_clear_error(struct vm *vm, uint32_t id);
+int vm_file_light(struct vm *vm, uint32_t id, uint32_t budget);
 int vm_file_forget(struct vm *vm, uint32_t id, uint32_t budget);
 int vm_file_read(struct vm *vm, uint32_t id, uint64_t off, uint32_t len, void *buf,
 		 uint32_t *done);

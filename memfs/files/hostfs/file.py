@@ -185,10 +185,7 @@ class HostFile:
             return
         file = self.file
         blocks = os.fstat(self.fd).st_blocks
-        dirty = 0
-        if file.pages is not None:
-            now = file.pages.stat()
-            dirty = now.nr_dirty + now.nr_writeback
+        dirty = 0 if file.pages is None else file.pages.unwritten()
         most = (file.size + 4095) // 4096 * PAGE_BLOCKS
         self.unwritten = max(min(dirty * PAGE_BLOCKS, most - blocks), 0)
         self.recount = dirty > 0

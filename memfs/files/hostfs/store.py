@@ -305,7 +305,7 @@ class HostStore:
             self._dirs.drop(inode)
 
     def forgotten(self, inode: Inode) -> None:
-        self.gone(inode)
+        return
 
     def check(self, file: File) -> None:
         if self._has_fd(file):

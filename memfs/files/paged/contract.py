@@ -64,6 +64,9 @@ class Pages(Protocol):
     @property
     def size(self) -> int: ...
     def stat(self) -> PagesStat: ...
+    def unwritten(self) -> int:
+        """Pages that are dirty or on their way to the disk."""
+
     def read_now(
         self, off: int, n: int, ra: Any, client: bool = False
     ) -> Buffer | None: ...

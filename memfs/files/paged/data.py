@@ -324,6 +324,13 @@ class Data:
             await self.drop(pages)
         self.store.gone(file)
 
+    def discard_now(self, file: File) -> None:
+        """As ``discard``; its pages are ``light``."""
+        pages = self.detach(file)
+        if pages is not None and not pages.drop_now():
+            raise AssertionError("pages that can be dropped at once were not")
+        self.store.gone(file)
+
     def detach(self, file: File) -> Pages | None:
         """Take the page file away from *file*, which keeps its size."""
         pages, size = file.pages, file.size

@@ -61,6 +61,10 @@ class Extents:
 
     def remove(self, first: int, end: int) -> int:
         """Remove [first, end); return how many of its pages were there."""
+        if not self._firsts:
+            return 0
+        if first <= self._firsts[0] and self._ends[-1] <= end:
+            return self._clear()
         low = bisect_right(self._ends, first)
         high = bisect_left(self._firsts, end)
         if low >= high:
@@ -74,6 +78,13 @@ class Extents:
         self._firsts[low:high] = [f for f, _ in rest]
         self._ends[low:high] = [e for _, e in rest]
         self.total -= gone
+        return gone
+
+    def _clear(self) -> int:
+        # What becomes of most files in the end.
+        gone, self.total = self.total, 0
+        self._firsts.clear()
+        self._ends.clear()
         return gone
 
     def next_data(self, page: int) -> int | None:

@@ -88,7 +88,7 @@ class Store(Protocol):
         """No handle and no pages any more; harmless twice."""
 
     def forgotten(self, inode: Inode) -> None:
-        """The inode is about to leave the memory of the volume."""
+        """The inode, which is gone, is about to leave the memory of the volume."""
 
     def check(self, file: File) -> None:
         """Raises OSError(ESTALE) if what is written to *file* is as good as lost."""

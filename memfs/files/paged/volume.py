@@ -12,7 +12,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from memfs.files.paged.contract import Buffer, Lanes, PageCache, Pages, Pump
 from memfs.files.paged.data import Data
@@ -133,12 +133,6 @@ class PagedVolume:
     def _calm_lookup(self, parent: int, name: bytes) -> bool:
         return not (self.store.forgets and self.table.crowded)
 
-    def _calm_unlink(self, parent: int, name: bytes) -> bool:
-        inode = self.table.directory(parent).children.get(name)
-        if not isinstance(inode, File) or inode.nlink > 1 or inode.nopen:
-            return True
-        return self._light(inode)
-
     def _calm_release(self, fh: int) -> bool:
         file = self.handles.get(fh).file
         return bool(file.nlink) or file.nopen > 1 or self._light(file)
@@ -250,6 +244,22 @@ class PagedVolume:
 
     async def unlink(self, parent: int, name: bytes) -> None:
         await self._lost(self.names.unlink(self.table.directory(parent), name))
+
+    def unlink_now(self, parent: int, name: bytes) -> bool:
+        """As ``unlink``, if it need not wait; False: it may, and nothing is done."""
+        directory = self.table.directory(parent)
+        inode = self.names.child(directory, name)
+        ends = isinstance(inode, File) and inode.nlink == 1 and not inode.nopen
+        if ends and not self._light(cast(File, inode)):
+            return False
+        self.names.unlink(directory, name)
+        if ends:
+            self.data.discard_now(cast(File, inode))
+        elif not (inode.nlink or isinstance(inode, File)):
+            self.store.gone(inode)
+        if not inode.nlink and inode.idle():
+            self.names.forget(inode)
+        return True
 
     async def rename(
         self, parent: int, name: bytes, new_parent: int, new_name: bytes, flags: int

@@ -40,6 +40,10 @@ class FileCalls(Handle):
         """Forget a page cache that has no page."""
         check(lib.vm_mapping_destroy(self.vm, mapping), f"mapping {mapping} is in use")
 
+    def file_light(self, mapping: int, budget: int) -> bool:
+        """Whether ``file_forget`` would do it."""
+        return bool(lib.vm_file_light(self.vm, mapping, budget))
+
     def file_forget(self, mapping: int, budget: int) -> bool:
         """Drop all pages and the page cache, if that is done at once; whether it is."""
         return bool(lib.vm_file_forget(self.vm, mapping, budget))
@@ -61,6 +65,10 @@ class FileCalls(Handle):
         # Asked about once or more in each request: no new struct, one call for all.
         check(lib.vm_mapping_stat(self.vm, mapping, self._mapping), "no such mapping")
         return MappingStat._make(ffi.unpack(self._mapping_fields, NR_STAT_FIELDS))
+
+    def mapping_unwritten(self, mapping: int) -> int:
+        """Pages that are dirty or on their way to the disk."""
+        return int(lib.vm_mapping_unwritten(self.vm, mapping))
 
     def mapping_clear_error(self, mapping: int) -> None:
         """Forget a failed transfer that has been reported."""
