@@ -88,7 +88,7 @@ ROWS = (
     ),
     Row(
         name="remap-64g",
-        what="migration of a full zone of 64 GiB of that machine, in random order",
+        what="migration of 64 full zones of 1 GiB of that machine, in random order",
         unit="s",
         gate=1.5,
         aim=0.6,

@@ -25,7 +25,8 @@
 
 struct fill {
 	struct vm *vm;
-	uint32_t nr; /* pages of the zone that get a user */
+	uint32_t zid; /* of the zone that is filled: ZONE, where there is one */
+	uint32_t nr;  /* pages of it that get a user */
 	uint32_t nr_anon, nr_file;
 	uint32_t file; /* mapping */
 	uint32_t junk; /* area */
@@ -39,6 +40,17 @@ static inline void die(const char *what)
 {
 	fprintf(stderr, "%s: %s failed\n", program_invocation_short_name, what);
 	exit(1);
+}
+
+/* Pages of users come from this zone. */
+static inline void users_go_to(struct vm *vm, uint32_t zid)
+{
+	const uint32_t kernel = 0;
+	uint32_t cls;
+
+	for (cls = 0; cls < VM_NR_CLASSES; cls++)
+		vm_zonelist(vm, 0, cls, 1,
+			    cls == VM_CLASS_HOTREMOVABLE ? &zid : &kernel);
 }
 
 /*
@@ -60,7 +72,7 @@ static inline struct vm *machine(uint32_t pages, uint32_t nr_zones, uint32_t nr)
 	};
 	const struct vm_dev_conf fast = { 1000, 100000000000ull, 128, 32 };
 	struct vm *vm = vm_create(&conf);
-	uint32_t zid, cls;
+	uint32_t zid;
 
 	if (!vm)
 		die("vm_create");
@@ -70,10 +82,7 @@ static inline struct vm *machine(uint32_t pages, uint32_t nr_zones, uint32_t nr)
 		    vm_zone_pcp(vm, zid, 32, 96, 0, 32, 16) || vm_zone_gate(vm, zid, 1))
 			die("vm_zone_plug");
 	}
-	for (cls = 0; cls < VM_NR_CLASSES; cls++) {
-		zid = cls == VM_CLASS_HOTREMOVABLE ? ZONE : 0;
-		vm_zonelist(vm, 0, cls, 1, &zid);
-	}
+	users_go_to(vm, ZONE);
 	vm_dev_config(vm, VM_DEV_DISK, &fast);
 	vm_dev_config(vm, VM_DEV_SWAP, &fast);
 	return vm;
@@ -132,9 +141,9 @@ static inline void touch(struct fill *f, uint32_t vma, uint32_t index)
  * The pages are as if their bytes were put away for want of real memory; those that
  * were written are what the file holds, which is zeros.
  */
-static inline void forget_bytes(struct vm *vm)
+static inline void forget_bytes(struct vm *vm, uint32_t zid)
 {
-	const struct zone *z = &vm->zones[ZONE];
+	const struct zone *z = &vm->zones[zid];
 
 	memset(vm->resident + z->start / 64, 0, z->present / 8);
 	vm->nr_resident = 0;
@@ -200,13 +209,13 @@ static inline void populate(struct fill *f, uint32_t area)
 		for (; seen < file; seen++)
 			read_file(f, seen);
 		if (f->stamps && left / FORGET != (left - batch) / FORGET)
-			forget_bytes(f->vm);
+			forget_bytes(f->vm, f->zid);
 	}
 	if (f->stamps)
-		forget_bytes(f->vm);
+		forget_bytes(f->vm, f->zid);
 }
 
-/* Fill ZONE of a machine of machine(). */
+/* Fill a zone of a machine of machine(); users' pages have to come from there. */
 static inline void fill(struct fill *f)
 {
 	uint32_t area;
@@ -229,21 +238,15 @@ static inline uint32_t item(struct vm *vm, enum vm_zone_item which)
 	return vm->zones[ZONE].item[which];
 }
 
-/* Nothing is allocated in ZONE any more; users' pages are zone `other`'s from now on. */
-static inline void close_gate(struct vm *vm, uint32_t other)
+/* Nothing is allocated in the zone any more; users' pages are zone `other`'s now. */
+static inline void close_gate(struct vm *vm, uint32_t zid, uint32_t other)
 {
-	const struct zone *z = &vm->zones[ZONE];
-	uint32_t zid, cls;
-
-	for (cls = 0; cls < VM_NR_CLASSES; cls++) {
-		zid = cls == VM_CLASS_HOTREMOVABLE ? other : 0;
-		vm_zonelist(vm, 0, cls, 1, &zid);
-	}
-	vm_zone_gate(vm, ZONE, 0);
-	vm_zone_marks(vm, ZONE, 32, 64, z->present);
-	vm_zone_pcp(vm, ZONE, 0, 0, 0, 0, 16);
+	users_go_to(vm, other);
+	vm_zone_gate(vm, zid, 0);
+	vm_zone_marks(vm, zid, 32, 64, vm->zones[zid].present);
+	vm_zone_pcp(vm, zid, 0, 0, 0, 0, 16);
 	vm_drain_pagevecs(vm);
-	vm_drain_pcp(vm, ZONE);
+	vm_drain_pcp(vm, zid);
 }
 
 #endif

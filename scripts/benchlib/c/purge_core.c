@@ -57,13 +57,13 @@ int main(int argc, char **argv)
 {
 	struct scan_args args = parse_args(argc, argv);
 	struct vm *vm = machine(2 * args.nr, 2, args.nr);
-	struct fill f = { .vm = vm, .nr = args.nr - 256 };
+	struct fill f = { .vm = vm, .zid = ZONE, .nr = args.nr - 256 };
 	struct vm_reclaim sum = { 0 };
 	struct outcome o = { 0 };
 	uint32_t before;
 
 	fill(&f);
-	close_gate(vm, 0);
+	close_gate(vm, ZONE, 0);
 	before = item(vm, NR_FREE);
 	vm_mapping_fd(vm, f.file, open("/dev/null", O_RDWR));
 	vm_set_horizon(vm, UINT64_MAX - 1);

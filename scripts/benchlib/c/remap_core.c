@@ -1,8 +1,9 @@
 /*
  * remap_core.c - the C part of the rows about remap: fill a zone, close it, empty it
  *
- * usage: remap_core LOG2_PAGES fresh|build|remap|naive [MACHINE_LOG2_PAGES]
+ * usage: remap_core LOG2_PAGES fresh|build|remap|naive [MACHINE_LOG2_PAGES [ZONES]]
  *
+ * The pages are those of one zone, or of as many zones of the same size.
  * Every page of the zone goes to another one: by vm_migrate(), as a remap has it done,
  * or by the oracle of the tests, linked lists and trees gone down for each page. No
  * page has bytes: what moves is a stamp, or a page of a file whose bytes were put
@@ -15,7 +16,7 @@
 
 #include "naive_migrate.h"
 
-#define TARGET 2u
+#define TARGET 2u /* of the oracle, which moves one zone */
 
 enum way { WAY_FRESH, WAY_BUILD, WAY_REMAP, WAY_NAIVE };
 
@@ -76,57 +77,78 @@ static __attribute__((noinline)) uint64_t naive(struct vm *vm, struct vm_migrate
 	return ns;
 }
 
-static uint64_t run(struct vm *vm, struct vm_migrate *mig, enum way way)
+static uint64_t run(struct vm *vm, uint32_t zid, uint32_t target, enum way way,
+		    uint64_t *moved)
 {
+	struct vm_migrate mig = { .zid = zid, .nr_targets = 1, .target = { target } };
 	uint64_t ns = 0;
 
 	if (way == WAY_NAIVE)
-		ns = naive(vm, mig);
+		ns = naive(vm, &mig);
 	if (way == WAY_REMAP) {
 		ns = cpu_ns();
-		remap(vm, mig);
+		remap(vm, &mig);
 		ns = cpu_ns() - ns;
 	}
+	*moved += mig.moved;
 	return ns;
 }
 
 struct args {
-	uint32_t nr, all;
+	uint32_t nr, all, zones; /* pages of a zone, of the machine; zones that move */
 	enum way way;
 };
 
 static struct args parse(int argc, char **argv)
 {
 	uint32_t bits = argc > 2 ? (uint32_t)atoi(argv[1]) : 0, way = 0;
+	uint32_t zones = argc > 4 ? (uint32_t)atoi(argv[4]) : 1;
 
 	while (argc > 2 && way <= WAY_NAIVE && strcmp(argv[2], ways[way]))
 		way++;
-	if (bits < 12 || bits > 26 || way > WAY_NAIVE) {
-		fprintf(stderr, "usage: %s LOG2_PAGES(12..26) %s [LOG2]\n", argv[0],
-			"fresh|build|remap|naive");
+	if (bits < 12 || bits > 26 || way > WAY_NAIVE || !zones ||
+	    (zones > 1 && way == WAY_NAIVE)) {
+		fprintf(stderr, "usage: %s LOG2_PAGES(12..26) %s [LOG2 [ZONES]]\n",
+			argv[0], "fresh|build|remap|naive");
 		exit(2);
 	}
-	return (struct args){ 1u << bits, argc > 3 ? 1u << atoi(argv[3]) : 3u << bits,
+	return (struct args){ (1u << bits) / zones,
+			      argc > 3 ? 1u << atoi(argv[3]) : 3u << bits, zones,
 			      (enum way)way };
+}
+
+/* Zones 1 to n are filled, one after another, and closed. */
+static struct vm *filled(const struct args *args)
+{
+	struct vm *vm = machine(args->all, 1 + 2 * args->zones, args->nr);
+	struct fill f = { .vm = vm, .stamps = true, .fresh = args->way == WAY_FRESH };
+	uint64_t rss = rss_bytes();
+
+	f.nr = args->nr - 256;
+	for (f.zid = ZONE; f.zid < ZONE + args->zones; f.zid++) {
+		users_go_to(vm, f.zid);
+		fill(&f);
+	}
+	if (f.fresh)
+		printf("rss %llu\nin_use %u\n", (unsigned long long)(rss_bytes() - rss),
+		       in_use(vm));
+	for (f.zid = ZONE; f.zid < ZONE + args->zones; f.zid++)
+		close_gate(vm, f.zid, f.zid + args->zones);
+	return vm;
 }
 
 int main(int argc, char **argv)
 {
-	struct vm_migrate mig = { .zid = ZONE, .nr_targets = 1, .target = { TARGET } };
 	struct args args = parse(argc, argv);
-	struct fill f = { .stamps = true, .fresh = args.way == WAY_FRESH };
-	uint64_t rss = rss_bytes(), ns;
+	struct vm *vm = filled(&args);
+	uint64_t ns = 0, moved = 0;
+	uint32_t zid;
 
-	f.vm = machine(args.all, 3, args.nr);
-	f.nr = args.nr - 256;
-	fill(&f);
-	if (f.fresh)
-		printf("rss %llu\nin_use %u\n", (unsigned long long)(rss_bytes() - rss),
-		       in_use(f.vm));
-	close_gate(f.vm, TARGET);
-	ns = run(f.vm, &mig, args.way);
-	vm_drain_pcp(f.vm, ZONE);
+	for (zid = ZONE; zid < ZONE + args.zones; zid++) {
+		ns += run(vm, zid, zid + args.zones, args.way, &moved);
+		vm_drain_pcp(vm, zid);
+	}
 	printf("cpu_ns %llu\nmoved %llu\nhash %llu\n", (unsigned long long)ns,
-	       (unsigned long long)mig.moved, (unsigned long long)vm_state_hash(f.vm));
+	       (unsigned long long)moved, (unsigned long long)vm_state_hash(vm));
 	return 0;
 }
