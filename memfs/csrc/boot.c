@@ -19,6 +19,7 @@
 #define MAX_HUGE_AREAS 4096u
 #define MAX_REQS 8192u
 #define HUGE_FROM (1u << 18)
+#define HUGE_SIZE ((size_t)2 << 20)
 
 /* A zeroed array that takes host memory only where it is touched. */
 void *vm_arena(struct vm *vm, size_t bytes)
@@ -44,9 +45,15 @@ void *vm_arena(struct vm *vm, size_t bytes)
  */
 static void *random_arena(struct vm *vm, size_t bytes)
 {
-	void *mem = vm_arena(vm, bytes);
+	void *mem;
 
-	if (mem && vm->max_pfn >= HUGE_FROM)
+	if (vm->max_pfn < HUGE_FROM)
+		return vm_arena(vm, bytes);
+	/* The host begins on a huge page what is a multiple of one. */
+	if (bytes >= HUGE_SIZE / 2)
+		bytes = (bytes + HUGE_SIZE - 1) & ~(HUGE_SIZE - 1);
+	mem = vm_arena(vm, bytes);
+	if (mem)
 		madvise(mem, bytes, MADV_HUGEPAGE);
 	return mem;
 }
