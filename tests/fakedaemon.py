@@ -45,6 +45,9 @@ class FakeClock:
     def advance(self, to_ns):
         self.ns = to_ns
 
+    def drain(self, to_ns):
+        pass
+
     def completions(self):
         return 0
 

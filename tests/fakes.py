@@ -66,6 +66,9 @@ class FakeClock:
     def advance(self, to_ns):
         self.time = to_ns
 
+    def drain(self, to_ns):
+        pass
+
     def completions(self):
         return 0
 

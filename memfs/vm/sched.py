@@ -92,6 +92,9 @@ class Clock(Protocol):
     def advance(self, to_ns: int) -> None:
         """Move the clock, complete the I/O that is due."""
 
+    def drain(self, to_ns: int) -> None:
+        """Complete the I/O that is due by then, the clock stays with the last of it."""
+
     def completions(self) -> int:
         """Requests completed so far; only grows."""
 
@@ -244,8 +247,11 @@ class Scheduler:
 
         Advancing to the present begins what was queued in this instant.
         """
+        self._pass(self.clock.advance, max(to_ns, self.clock.now()))
+
+    def _pass(self, move: Callable[[int], None], to_ns: int) -> None:
         before = self.clock.completions()
-        self.clock.advance(max(to_ns, self.clock.now()))
+        move(to_ns)
         if self.clock.completions() != before:
             self.version += 1
 
@@ -292,7 +298,15 @@ class Scheduler:
         due = self.next_due()
         if due is None:
             raise RuntimeError(f"{job.name} waits for ever: {job.waiting}")
-        self.advance(due)
+        if due == self.clock.next_event() and self._none_waits_for_one():
+            timer = self._next_timer()
+            self._pass(self.clock.drain, FOREVER if timer is None else timer)
+        else:
+            self.advance(due)
+
+    def _none_waits_for_one(self) -> bool:
+        # Whoever waits for I/O waits until there is none: no need to ask in between.
+        return all(isinstance(job.wait, Io) and job.wait.all for job in self._io)
 
     def _drop(self, job: Job) -> None:
         # Ends a job here and now: the machine is closed or the caller gave up.

@@ -26,10 +26,13 @@ class PaperClock:
         return self.events[0] if self.events else None
 
     def advance(self, to_ns):
+        self.drain(to_ns)
+        self.ns = max(self.ns, to_ns)
+
+    def drain(self, to_ns):
         while self.events and self.events[0] <= to_ns:
             self.ns = max(self.ns, self.events.pop(0))
             self.done += 1
-        self.ns = max(self.ns, to_ns)
 
     def completions(self):
         return self.done
@@ -59,6 +62,26 @@ def test_round_robin_in_the_order_of_spawning():
     assert log == ["a", "b", "c"] * 2
     assert not sched.round()
     assert sched.jobs() == []
+
+
+def test_who_waits_for_all_io_is_not_asked_after_each():
+    """The clock stops at the last completion, or at a timer before it."""
+    clock, log = PaperClock(5, 10, 20), []
+    sched = Scheduler(clock)
+    asked = []
+    next_event = clock.next_event
+    clock.next_event = lambda: asked.append(clock.ns) or next_event()
+    sched.run(steps(log, "a", Io(99, all=True)))
+
+    assert (clock.ns, clock.done, len(log)) == (20, 3, 2)
+    assert 5 not in asked
+    assert 10 not in asked
+
+    clock.events = [30, 50]
+    sched.spawn(steps(log, "timed", Until(40)), name="timed")
+    sched.spawn(steps(log, "b", Io(99, all=True)), name="b")
+    sched.run(steps([], "c", Until(45)))
+    assert (clock.ns, clock.done, log[2:]) == (45, 4, ["timed", "b", "timed"])
 
 
 def test_run_returns_the_result_and_raises_the_error():

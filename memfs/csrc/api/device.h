@@ -40,6 +40,7 @@ uint64_t vm_dev_ended(struct vm *vm, uint32_t dev); /* requests since boot */
 uint64_t vm_now(struct vm *vm);
 uint64_t vm_next_event(struct vm *vm);		 /* ns, or UINT64_MAX */
 uint64_t vm_advance(struct vm *vm, uint64_t to); /* completions so far */
+void vm_drain_devices(struct vm *vm, uint64_t to);
 void vm_set_horizon(struct vm *vm,
 		    uint64_t ns); /* how far a stepping call may move the clock itself */
 uint64_t vm_completions(struct vm *vm);
