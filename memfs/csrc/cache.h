@@ -28,8 +28,7 @@ static inline void swap_uncache(struct vm *vm, const struct page *p)
 	struct swap_area *s = &vm->swap;
 	const u32 slot = p->index;
 
-	s->cache[slot] = 0;
-	s->cached--;
+	swap_cache_clear(s, slot);
 	if (!s->map[slot])
 		vm_swap_release(vm, slot);
 }

@@ -11,7 +11,7 @@
  */
 #include <errno.h>
 
-#include "vm_int.h"
+#include "swap_slots.h"
 
 /* ---- faults ---- */
 
@@ -88,7 +88,7 @@ static int major(const struct fault *f, int rc)
 static int fault_swap(const struct fault *f, u32 slot)
 {
 	struct vm *vm = f->vm;
-	u32 pfn = vm->swap.cache[slot];
+	u32 pfn = swap_cache_wanted(vm, slot);
 	struct page *p;
 	bool sole;
 
@@ -97,8 +97,6 @@ static int fault_swap(const struct fault *f, u32 slot)
 	vm->need.failed = 0;
 	if (!pfn--)
 		return major(f, VM_READ);
-	vm->event[EV_SWAP_RA_HIT] += vm->swap.ahead[slot];
-	vm->swap.ahead[slot] = 0;
 	p = &vm->pages[pfn];
 	if (p->flags & PG_LOCKED)
 		return VM_WAIT;

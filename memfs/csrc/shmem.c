@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "filemap.h"
+#include "swap_slots.h"
 
 /* A hole of a tmpfs is filled with a page of zeros. */
 int vm_shm_new_page(struct vm *vm, struct mapping *m, u32 index, u32 *pfn)
@@ -47,7 +48,7 @@ int vm_shm_to_swap(struct vm *vm, u32 pfn)
 /* A tmpfs page comes back from the swap cache into its index. */
 int vm_shm_from_swap(struct vm *vm, struct mapping *m, u32 index, u32 slot)
 {
-	u32 pfn = vm->swap.cache[slot];
+	u32 pfn = swap_cache_wanted(vm, slot);
 	struct page *p;
 	u32 handle;
 

@@ -196,9 +196,7 @@ void vm_swap_cache_del(struct vm *vm, u32 pfn)
 	struct page *p = &vm->pages[pfn];
 	u32 slot = p->index;
 
-	vm->swap.cache[slot] = 0;
-	vm->swap.ahead[slot] = 0;
-	vm->swap.cached--;
+	swap_cache_clear(&vm->swap, slot);
 	p->flags &= ~(u32)(PG_SWAPCACHE | PG_DIRTY);
 	p->index = 0;
 	page_zone(vm, pfn)->item[NR_SWAPCACHE]--;

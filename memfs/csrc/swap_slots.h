@@ -1,5 +1,5 @@
 /*
- * swap_slots.h - taking the slots of a cluster one after another
+ * swap_slots.h - taking the slots of a cluster one after another; what is in the cache
  *
  * Models: mm/swapfile.c scan_swap_map(), 2.6.0.
  */
@@ -24,6 +24,26 @@ static inline void swap_slot_take(struct swap_area *s, u32 slot)
 	s->hint = slot + 1 == s->nr ? 1 : slot + 1;
 	s->used++;
 	s->cluster[slot / SWAP_CLUSTER]++;
+}
+
+/* Somebody wants what is in a slot. Return: its page in the swap cache, plus 1, or 0. */
+static inline u32 swap_cache_wanted(struct vm *vm, u32 slot)
+{
+	struct swap_area *s = &vm->swap;
+
+	if (s->cache[slot]) {
+		vm->event[EV_SWAP_RA_HIT] += s->ahead[slot];
+		s->ahead[slot] = 0;
+	}
+	return s->cache[slot];
+}
+
+/* The page is there no more; the next one is read for who wants it. */
+static inline void swap_cache_clear(struct swap_area *s, u32 slot)
+{
+	s->cache[slot] = 0;
+	s->ahead[slot] = 0;
+	s->cached--;
 }
 
 #endif

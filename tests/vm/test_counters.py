@@ -115,3 +115,21 @@ def test_a_page_that_is_defragmented_was_isolated_and_its_target_too():
         assert m.events()["compact_isolated"] == 2 * moved
         run(m, task.exit())
         assert_valid(m)
+
+
+def test_what_was_reclaimed_before_anybody_wanted_it_is_no_hit(m):
+    """It was read for who wants it then: a page is a major fault or a hit, not both."""
+    task, area = swapped_out(m, 512)
+    assert grown(m, "swap_ra", task.touch(area, write=False, passes=1, nr=1)) > 0
+    for zid in 5, 6:
+        run(m, m.disable_zone(zid))
+        run(m, m.purge(zid))
+    m.tune("page_cluster", 0)
+    mapped, before = task.stat().rss, m.events()
+    run(m, task.touch(area, write=False, passes=1))
+    after = m.events()
+
+    major = after["pgmajfault"] - before["pgmajfault"]
+    hits = after["swap_ra_hit"] - before["swap_ra_hit"]
+    assert major > 0
+    assert mapped + major + hits == task.stat().rss == 512
