@@ -78,9 +78,6 @@ static inline void prefetch_behind(struct vm *vm, u32 pfn)
 		prefetchw(&vm->swap.cache[p->index]);
 }
 
-/* Pages that move together, at most (chosen here): a loop over them has its start. */
-#define RUN 64u
-
 /* The group of a list's pages that is gone through. */
 struct group {
 	const u32 *slot;
@@ -105,7 +102,7 @@ static inline struct group group_at_tail(struct vm *vm, const struct lru *lru, u
 	const struct seg *seg = &vm->segs[lru->tail];
 	struct group g = { .slot = seg->slot, .at = seg->lo, .hi = seg->hi };
 
-	g.end = g.at + min_t(u32, nr, min_t(u32, seg->hi - seg->lo, RUN));
+	g.end = g.at + min_t(u32, nr, min_t(u32, seg->hi - seg->lo, GROUP));
 	g.next = next_places(vm, seg);
 	return g;
 }
@@ -182,8 +179,8 @@ static inline void move_plain(struct run *r, struct tally *t, struct page p, u32
 
 struct moving {
 	u32 nr;
-	u32 old[RUN], new[RUN];
-	struct page was[RUN];
+	u32 old[GROUP], new[GROUP];
+	struct page was[GROUP];
 };
 
 /* nr of them, to the head of a list of the new zone. */

@@ -127,9 +127,16 @@ static void swap_read(struct vm *vm, u32 pfn, u32 slot)
 		       PAGE_SIZE);
 }
 
-/* What the transfer that begins next will look at. */
-static void prefetch_stamps(struct vm *vm, const struct req *next)
+/* The transfer that follows in the same queue; the last one itself. */
+static const struct req *next_transfer(const struct vm *vm, const struct req *rq)
 {
+	return rq->next == NONE ? rq : &vm->reqs[rq->next];
+}
+
+/* What the transfer that begins next will look at. */
+static void prefetch_stamps(struct vm *vm, const struct req *rq)
+{
+	const struct req *next = next_transfer(vm, rq);
 	u32 i;
 
 	for (i = 0; i < next->nr; i++) {
@@ -153,7 +160,7 @@ u32 vm_transfer_bytes(struct vm *vm, struct req *rq)
 		return d->fault[rq->write];
 	if (rq->mapping != VM_SWAP_MAPPING)
 		return host_file_io(vm, rq);
-	prefetch_stamps(vm, rq->next == NONE ? rq : &vm->reqs[rq->next]);
+	prefetch_stamps(vm, rq);
 	for (i = 0; i < rq->nr; i++) {
 		if (rq->write)
 			swap_write(vm, rq->pfn[i], rq->index + i);
@@ -213,7 +220,7 @@ static inline void end_write(struct vm *vm, struct req *rq, u32 pfn)
  */
 static void prefetch_request(struct vm *vm, const struct req *rq)
 {
-	const struct req *next = rq->next == NONE ? rq : &vm->reqs[rq->next];
+	const struct req *next = next_transfer(vm, rq);
 	u32 i;
 
 	for (i = 0; i < next->nr; i++)
