@@ -22,7 +22,6 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
@@ -161,9 +160,7 @@ def _detached(daemon: _Daemon, keep: list[int]) -> int:
         keep: descriptors that the daemon must hold on to.
     """
     receive, send = os.pipe()
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
+    detach.flush_standard_streams()
     if os.fork() == 0:
         _become(daemon, send, keep)
     os.close(send)

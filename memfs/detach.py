@@ -28,6 +28,13 @@ def open_standard_streams() -> None:
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115 - to the end
 
 
+def flush_standard_streams() -> None:
+    """Before a process forks, becomes another or leaves; one may be closed."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+
+
 def take_over(fd: int) -> int:
     """A descriptor for READY that no standard stream is in the way of.
 

@@ -178,6 +178,14 @@ def test_exec_mounts_and_unmounts_a_machine():
     assert "memfs-exec-" not in Path("/proc/mounts").read_text()
 
 
+def test_exec_needs_no_standard_streams(modern):
+    """A program whose caller has closed them ends as it would have."""
+    ways = ("--machine 2004", f"--mount {modern.path}")
+    for way in ways:
+        command = f"{sys.executable} -m memfs exec {way} -- sh -c 'exit 7' <&- >&- 2>&-"
+        assert subprocess.run(["sh", "-c", command], check=False).returncode == 7
+
+
 def test_exec_changes_nothing_outside(modern):
     """What the model does not own is the host's; the host sees nothing of it."""
     theirs = inside(modern, "cat", "/proc/meminfo", "/proc/sys/kernel/pid_max")

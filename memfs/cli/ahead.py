@@ -127,10 +127,15 @@ def _end_with(work: Callable[[], int]) -> NoReturn:
     except BaseException as error:
         print(f"memfs: {error}", file=sys.stderr)
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
-        os._exit(status)
+        leave(status)
+
+
+def leave(status: int) -> NoReturn:
+    """End, without tidying up what ends with the process anyway."""
+    from memfs import detach
+
+    detach.flush_standard_streams()
+    os._exit(status)
 
 
 def _serve(receive: int, word: int) -> NoReturn:

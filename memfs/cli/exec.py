@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sys
 import tempfile
 from pathlib import Path
 from typing import NoReturn
@@ -58,7 +57,7 @@ def command(mount: str | None, machine: str | None, program: tuple[str, ...]) ->
         run(find_mount(mount).path, program)
     if mount is not None:
         raise click.UsageError("--mount and --machine: one of them.")
-    leave(run_mounted(machine, program))
+    ahead.leave(run_mounted(machine, program))
 
 
 def run(mountpoint: Path, program: tuple[str, ...]) -> NoReturn:
@@ -67,13 +66,13 @@ def run(mountpoint: Path, program: tuple[str, ...]) -> NoReturn:
     Raises:
         ClientError: there can be no namespace here.
     """
-    from memfs import namespace
+    from memfs import detach, namespace
 
     try:
         namespace.enter(mountpoint)
     except namespace.NamespaceError as error:
         raise ClientError(f"no namespace for {program[0]}: {error}") from None
-    sys.stdout.flush()
+    detach.flush_standard_streams()
     try:
         os.execvp(program[0], program)
     except FileNotFoundError:
@@ -82,7 +81,7 @@ def run(mountpoint: Path, program: tuple[str, ...]) -> NoReturn:
     except OSError as error:
         status = NOT_RUN
         click.echo(f"memfs: {program[0]}: {error.strerror}", err=True)
-    leave(status)
+    ahead.leave(status)
 
 
 def run_mounted(machine: str, program: tuple[str, ...]) -> int:
@@ -112,13 +111,6 @@ def take_away(point: Path) -> None:
 
     with contextlib.suppress(mountpoints.MountError):
         mountpoints.unmount(point, lazy=True, timeout_s=PATIENCE_S)
-
-
-def leave(status: int) -> NoReturn:
-    """End, without tidying up what ends with the process anyway."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
 
 
 def ended(child: int) -> int:
