@@ -142,6 +142,16 @@ class Shim:
             keep_args = ctypes.c_uint64, ctypes.c_char_p, ctypes.c_uint32
             self.text_keep = _function(lib, text + "keep", None, *keep_args)
             self._forget = _function(lib, text + "forget", None)
+            self._list_keep = _function(
+                lib, "memfs_shim_list_keep", None, *keep_args, ctypes.c_uint64
+            )
+            ino_at = ctypes.POINTER(ctypes.c_uint64)
+            adopt_args = ctypes.c_uint64, ino_at, ctypes.c_char_p
+            self._adopt = _function(lib, text + "adopt", ctypes.c_int, *adopt_args)
+            closed_args = ino_at, ctypes.c_uint
+            self._closed_now = _function(
+                lib, text + "closed", ctypes.c_uint, *closed_args
+            )
             self.readable = _function(
                 lib, "memfs_shim_readable", ctypes.c_int, ctypes.c_int64
             )
@@ -188,10 +198,7 @@ class Shim:
         """Handles of text files that have been closed by the shim."""
         if self._lib is None:
             return []
-        args = ctypes.POINTER(ctypes.c_uint64), ctypes.c_uint
-        name = "memfs_shim_text_closed"
-        closed = _function(self._lib, name, ctypes.c_uint, *args)
-        return self._closed[: closed(self._closed, CLOSED_MOST)]
+        return self._closed[: self._closed_now(self._closed, CLOSED_MOST)]
 
     def text_adopt(self, fh: int) -> tuple[int, bytes] | None:
         """The inode of a file that the shim has opened, and what it has shown.
@@ -202,9 +209,7 @@ class Shim:
             return None
         ino = ctypes.c_uint64()
         text = ctypes.create_string_buffer(TEXT_KEPT_MOST)
-        args = ctypes.c_uint64, ctypes.POINTER(ctypes.c_uint64), ctypes.c_char_p
-        adopt = _function(self._lib, "memfs_shim_text_adopt", ctypes.c_int, *args)
-        length = adopt(fh, ctypes.byref(ino), text)
+        length = self._adopt(fh, ctypes.byref(ino), text)
         return None if length < 0 else (ino.value, text.raw[:length])
 
     def list_keep(self, ino: int, listed: bytes, end: int) -> None:
@@ -212,9 +217,7 @@ class Shim:
         if self._lib is None:
             return
         self._lists[ino] = listed
-        args = ctypes.c_uint64, ctypes.c_char_p, ctypes.c_uint32, ctypes.c_uint64
-        keep = _function(self._lib, "memfs_shim_list_keep", None, *args)
-        keep(ino, listed, len(listed), end)
+        self._list_keep(ino, listed, len(listed), end)
 
     def forget_kept(self) -> None:
         """What is kept is not true any more."""
