@@ -62,7 +62,6 @@ POLICY_EVENTS = (
     "drop_pagecache",
     "drop_slab",
     "pageoutrun",
-    "allocstall",
     "oom_kill",
     "compact_stall",
     "compact_fail",
@@ -156,7 +155,7 @@ class Machine:
         self.validated: validate.Seen | None = None
         self._bumps = 0
         self._counts = dict.fromkeys(POLICY_EVENTS, 0)
-        # Of "allocstall", by the zone type that was wanted first.
+        # Direct reclaims, by the zone type that was wanted first.
         self.stalls = [0] * len(self.rules.zone_types)
         self._devices = Devices(self.core)
         self._snapshot: stats.Snapshot | None = None
@@ -243,6 +242,7 @@ class Machine:
         events = self.core.events()
         events.update(self._counts)
         events["kswapd_steal"] = events["pgsteal_kswapd"]
+        events["allocstall"] = sum(self.stalls)
         return events
 
     def count(self, event: str) -> None:

@@ -387,7 +387,6 @@ def try_to_free_pages(m: Machine, cls: int, only: list[Zone] | None = None) -> O
 
     Source: mm/vmscan.c try_to_free_pages(), 2.6.0.
     """
-    m.count("allocstall")
     m.stalls[top_type(m, cls)] += 1
     scan = Scan(kswapd=False)
     zones = direct_zones(m, cls) if only is None else only
