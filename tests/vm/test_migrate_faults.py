@@ -9,10 +9,25 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from vmkit import MIB, PAGE, HostFile, assert_valid, pattern, read, small, write
+from migratescene import (
+    ZID,
+    Scene,
+    disable_target,
+    enable,
+    fork,
+    fsync,
+    leave,
+    munmap,
+    overwrite,
+    shorten,
+    touch,
+    unlink,
+)
+from vmkit import MIB, PAGE, assert_valid, read, small
 
 from memfs.vm import Cancelled, Machine, VmError
 from memfs.vm.faults import BY_NAME, FAULTS, POINTS
@@ -20,28 +35,13 @@ from memfs.vm.migrate import unlock
 
 PAGES = 64
 SIZE = PAGES * PAGE
-ZID = 6
 
 
-class Scene:
-    """Pages of several kinds in zone 6 of a small machine, its gate closed."""
+class Refusing(Scene):
+    """What can be done to it, and what has to hold."""
 
-    def __init__(self, m: Machine, tmp_path: Any) -> None:
-        self.m = m
-        self.file = m.files.create("file", HostFile(tmp_path / "file"))
-        self.data = pattern(SIZE)
-        write(m, self.file, 0, self.data)
-        self.mapped = m.files.create("file", HostFile(tmp_path / "mapped"))
-        write(m, self.mapped, 0, self.data)
-        m.sched.run(self.mapped.fsync())
-        self.task = m.tasks.create("hog", 1)
-        self.anon = self.task.mmap_anon(SIZE)
-        self.area = self.task.mmap_file(self.mapped, SIZE, shared=True, write=True)
-        m.sched.run(self.task.touch(self.anon, passes=1))
-        m.sched.run(self.task.touch(self.area, passes=1))
-        m.sched.run(m.disable_zone(ZID))
-        m.core.drain_pagevecs()
-        m.core.drain_pcp(ZID)
+    def __init__(self, m: Machine, home: Path) -> None:
+        super().__init__(m, home, PAGES)
 
     def add_huge_page(self) -> None:
         """And a huge page, in use."""
@@ -73,7 +73,7 @@ class Scene:
 def scene(tmp_path):
     # No page of it can be reclaimed: there is no swap, all is dirty or mapped.
     with small(swap="0") as m:
-        yield Scene(m, tmp_path)
+        yield Refusing(m, tmp_path)
         m.sched.run_until(m.now + 10**9)
         assert_valid(m)
 
@@ -212,48 +212,8 @@ def truncate(scene):
     return scene.file.truncate(0)
 
 
-def shorten(scene):
-    return scene.file.truncate(PAGE * 10 + 5)
-
-
-def unlink(scene):
-    return scene.file.drop()
-
-
-def munmap(scene):
-    return scene.task.munmap(scene.area)
-
-
-def leave(scene):
-    return scene.task.exit()
-
-
-def overwrite(scene):
-    return scene.file.write(0, pattern(SIZE, seed=9))
-
-
-def fsync(scene):
-    return scene.file.fsync()
-
-
 def direct(scene):
     return scene.file.flush(0, SIZE, True)
-
-
-def touch(scene):
-    return scene.task.touch(scene.anon, passes=1)
-
-
-def fork(scene):
-    return scene.task.fork(2)
-
-
-def enable(scene):
-    return scene.m.enable_zone(ZID)
-
-
-def disable_target(scene):
-    return scene.m.disable_zone(5)
 
 
 EVENTS = (
@@ -285,7 +245,7 @@ def test_what_users_do_meanwhile_holds(tmp_path, event: Callable[..., Any], poin
         home = tmp_path / str(remapped)
         home.mkdir()
         with small() as m:
-            scene = Scene(m, home)
+            scene = Refusing(m, home)
             hit = []
 
             def hook(m, scene=scene, hit=hit):
@@ -314,7 +274,7 @@ def test_a_signal_at_each_point(tmp_path):
         home = tmp_path / point
         home.mkdir()
         with small() as m:
-            scene = Scene(m, home)
+            scene = Refusing(m, home)
             if point == "migrate.huge":
                 scene.add_huge_page()
             m.faults.set({"migrate_reference": 1 << 20})

@@ -9,15 +9,29 @@ one clock, no thread: each of these runs is the same every time.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from migratescene import (
+    ZID,
+    Scene,
+    disable_target,
+    enable,
+    fork,
+    fsync,
+    leave,
+    munmap,
+    overwrite,
+    shorten,
+    touch,
+    unlink,
+)
 from vmkit import PAGE, HostFile, assert_valid, pattern, read, small, write
 
 from memfs.vm import Machine, VmError, passes
 from memfs.vm._ffi import ZoneItem
 
-ZID = 6
 PAGES = 160
 SIZE = PAGES * PAGE
 STEP = 64  # pages a step of a pass, so that there are several
@@ -26,29 +40,19 @@ MOST = 60  # steps after which the second begins, at most
 ENDS = {None, "EBUSY", "ENOMEM", "ENODEV"}
 
 
-class Scene:
-    """In a closed zone: a file half dirty, a mapped one, a tmpfs file, a task."""
+class Shared(Scene):
+    """With a tmpfs file, and half of the first one as it is on the disk."""
 
-    def __init__(self, m: Machine, home: Any) -> None:
+    def __init__(self, m: Machine, home: Path) -> None:
         home.mkdir()
-        self.m = m
-        self.data = pattern(SIZE)
-        self.file = m.files.create("file", HostFile(home / "file"))
-        self.mapped = m.files.create("file", HostFile(home / "mapped"))
-        self.shm = m.files.create("shm", HostFile(home / "shm"))
-        for file in (self.file, self.mapped, self.shm):
-            write(m, file, 0, self.data)
+        super().__init__(m, home, PAGES)
+
+    def more(self) -> None:
+        m = self.m
+        self.shm = m.files.create("shm", HostFile(self.home / "shm"))
+        write(m, self.shm, 0, self.data)
         m.sched.run(self.file.fsync())
-        m.sched.run(self.mapped.fsync())
         write(m, self.file, 0, self.data[: SIZE // 2])
-        self.task = m.tasks.create("hog", 1)
-        self.anon = self.task.mmap_anon(SIZE)
-        self.area = self.task.mmap_file(self.mapped, SIZE, shared=True, write=True)
-        m.sched.run(self.task.touch(self.anon, passes=1))
-        m.sched.run(self.task.touch(self.area, passes=1))
-        m.sched.run(m.disable_zone(ZID))
-        m.core.drain_pagevecs()
-        m.core.drain_pcp(ZID)
 
     def seen(self) -> list[Any]:
         """What users can see: bytes of files and their sizes, the task's memory."""
@@ -63,36 +67,12 @@ class Scene:
         return found
 
 
-def truncate(scene):
-    return scene.file.truncate(PAGE * 10 + 5)
-
-
-def unlink(scene):
-    return scene.file.drop()
-
-
 def unlink_shm(scene):
     return scene.shm.drop()
 
 
-def munmap(scene):
-    return scene.task.munmap(scene.area)
-
-
-def leave(scene):
-    return scene.task.exit()
-
-
-def overwrite(scene):
-    return scene.file.write(0, pattern(SIZE, seed=9))
-
-
 def read_it(scene):
     return scene.file.read(0, SIZE, scene.m.read_ahead())
-
-
-def fsync(scene):
-    return scene.file.fsync()
 
 
 def direct_write(scene):
@@ -103,14 +83,6 @@ def direct_read(scene):
     return scene.file.direct_read(0, SIZE)
 
 
-def touch(scene):
-    return scene.task.touch(scene.anon, passes=1)
-
-
-def fork(scene):
-    return scene.task.fork(2)
-
-
 def remap_again(scene):
     return scene.m.remap(ZID)
 
@@ -119,16 +91,8 @@ def purge(scene):
     return scene.m.purge(ZID)
 
 
-def enable(scene):
-    return scene.m.enable_zone(ZID)
-
-
-def disable_target(scene):
-    return scene.m.disable_zone(5)
-
-
 OTHERS = (
-    *(truncate, unlink, unlink_shm, munmap, leave, overwrite, read_it, fsync),
+    *(shorten, unlink, unlink_shm, munmap, leave, overwrite, read_it, fsync),
     *(direct_write, direct_read, touch, fork, remap_again, purge),
     *(enable, disable_target),
 )
@@ -160,16 +124,16 @@ def together(m: Machine, first: Any, second: Any, steps: int) -> tuple[Any, Any,
     raise AssertionError("they wait for each other")
 
 
-def alone(home: Any, other: Callable[..., Any]) -> list[Any]:
+def alone(home: Path, other: Callable[..., Any]) -> list[Any]:
     """What users see where there was no remap."""
     with small() as m:
-        scene = Scene(m, home)
+        scene = Shared(m, home)
         m.sched.run(other(scene))
         assert_valid(m)
         return scene.seen()
 
 
-def check_end(scene: Scene, wanted: list[Any]) -> None:
+def check_end(scene: Shared, wanted: list[Any]) -> None:
     """Nothing on hold, nothing lost, nobody in the way of the next remap."""
     m = scene.m
     assert m.migrating is None
@@ -206,7 +170,7 @@ def test_whatever_begins_between_any_two_steps(
     wanted = alone(tmp_path / "alone", other)
     for steps in range(MOST):
         with small() as m:
-            scene = Scene(m, tmp_path / str(steps))
+            scene = Shared(m, tmp_path / str(steps))
             # Some refuse at first, so that there is a slow pass with its waits.
             m.faults.set({"migrate_reference": 20})
             ops = [m.remap(ZID), other(scene)]

@@ -43,10 +43,10 @@ class HostFile:
     """The owner of a PageFile: a file of the host that counts its openings."""
 
     def __init__(self, path, size=0):
-        self.path = Path(path)
-        self.path.write_bytes(bytes(size))
         self.fd = -1
         self.opened = 0
+        self.path = Path(path)
+        self.path.write_bytes(bytes(size))
 
     def need_fd(self):
         if self.fd < 0:
@@ -58,6 +58,10 @@ class HostFile:
         if self.fd >= 0:
             os.close(self.fd)
         self.fd = -1
+
+    def __del__(self):
+        # Of a file that stays dirty to the end nobody says that it is idle.
+        self.io_idle()
 
     def label(self):
         return self.path.name
