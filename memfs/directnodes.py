@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 from memfs import wirebytes
 from memfs.handlers import Handlers
+from memfs.handlers.directories import DOTS
 from memfs.inodes import Inode
 from memfs.tree import FOREVER, Attr, TextFile, VolumeDir
 
@@ -72,7 +73,8 @@ def readdirplus(handlers: Handlers, ino: int, request: bytes) -> bytes | None:
     if listing is None:
         return None
     known = handlers.inode(ino)
-    if not start and known.bare is not None and known.bare[0] == listing:
+    may_keep = not start and known.node.steady and handlers.is_new(listing)
+    if may_keep and known.bare is not None and known.bare[0] == listing:
         # It has been listed before: the kernel has the entries.
         again = known.bare[1]
         if len(again) <= size:
@@ -81,7 +83,7 @@ def readdirplus(handlers: Handlers, ino: int, request: bytes) -> bytes | None:
     made: list[bytes] = []
     bare: list[bytes] = []
     room = min(size, ROOM)
-    for cookie, (name, node) in enumerate(listing[start:], start + 1):
+    for cookie, name, node in handlers.still_there(listing, start):
         if isinstance(node, VolumeDir):
             if made:
                 break
@@ -97,8 +99,8 @@ def readdirplus(handlers: Handlers, ino: int, request: bytes) -> bytes | None:
         made.append(one)
         bare.append(wirebytes.dirent(inode.ino, cookie, attr.mode, name))
         # The two dots are no lookups.
-        inode.lookups += cookie > 2
-    if len(made) == len(listing) and known.node.steady:
+        inode.lookups += cookie > DOTS
+    if may_keep and len(made) == len(listing):
         # From now on the list need only name them.
         known.bare = listing, b"".join(bare)
         handlers.keep_listing(ino, known.bare[1], len(bare))

@@ -119,6 +119,8 @@ class Shim:
         self.text_unbind: Callable[[int], None] = lambda fh: None
         # Keep what a small file shows until the next ``forget_kept``.
         self.text_keep: Callable[[int, bytes, int], None] = lambda ino, text, size: None
+        # How often what is kept was forgotten.
+        self.era = 0
         self._forget: Callable[[], None] = lambda: None
         self._lists: dict[int, bytes] = {}
         self._closed = (ctypes.c_uint64 * CLOSED_MOST)()
@@ -221,6 +223,7 @@ class Shim:
 
     def forget_kept(self) -> None:
         """What is kept is not true any more."""
+        self.era += 1
         self._forget()
         self._lists.clear()
 

@@ -130,6 +130,38 @@ def test_lists_follow_nodes_and_blocks(mount):
     assert listed(mount / BLOCK) == block
 
 
+def test_who_had_a_directory_open_shows_nobody_what_was(mount):
+    """He sees no name that has gone, and others every one that has come."""
+    nodes = mount / "sys/devices/system/node"
+    names = listed(nodes)
+    command(mount, "disable 1")
+    for words, there in (("unplug 1", False), ("plug 1", True)):
+        fd = os.open(nodes, os.O_RDONLY | os.O_DIRECTORY)
+        inside = os.open(nodes / "node0", os.O_RDONLY | os.O_DIRECTORY)
+        command(mount, words)
+        seen = os.listdir(fd)
+        os.listdir(inside)
+        os.close(fd)
+        os.close(inside)
+        assert "node1" not in seen
+        assert ("node1" in listed(nodes)) == there
+        assert (nodes / "node1").exists() == there
+    assert listed(nodes) == names
+
+
+def test_a_directory_that_has_gone_is_empty(mount):
+    """To who has it open; it is no way to what was in it."""
+    node = mount / "sys/devices/system/node/node1"
+    fd = os.open(node, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        command(mount, "disable 1")
+        command(mount, "unplug 1")
+        assert not [name for name in os.listdir(fd) if name.startswith("memory")]
+        assert not node.exists()
+    finally:
+        os.close(fd)
+
+
 def test_a_block_that_is_found_is_listed(mount):
     """One of an empty slot: with its node."""
     size = int((mount / MEMORY / "block_size_bytes").read_text(), 16)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from memfs.callers import Callers
@@ -28,8 +28,18 @@ from memfs.tree import (
 from memfs.turns import Gate
 
 T = TypeVar("T")
-# The children of a generated directory when it was opened, after the two dots.
-Listing = list[tuple[bytes, Node]]
+
+
+class Listing(list[tuple[bytes, Node]]):
+    """The children of a generated directory when it was opened, after the two dots.
+
+    Args:
+        era: of ``Shim.era``, when it was opened.
+    """
+
+    def __init__(self, children: Iterable[tuple[bytes, Node]], era: int) -> None:
+        super().__init__(children)
+        self.era = era
 
 
 class Base:

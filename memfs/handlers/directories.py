@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from memfs.handlers.base import Base, Listing
 from memfs.handlers.wire import Ctx
 from memfs.inodes import VOLUME_SHIFT, Inode
 from memfs.tree import PAGE_SIZE, Dir, Node, Volume, VolumeDir
+
+# Cookies of the two dots, which begin every list.
+DOTS = 2
+
+
+def has(where: Node, name: bytes, node: Node) -> bool:
+    """Whether *node* has that name in that directory now."""
+    return isinstance(where, Dir) and where.lookup(name) is node
 
 
 class Directories(Base):
@@ -27,7 +36,8 @@ class Directories(Base):
 
     def open_dir(self, node: Dir, pid: int) -> int:
         """Open a generated directory as it is now; its handle."""
-        fh = self._new([(b".", node), (b"..", node), *node.entries()])
+        children = (b".", node), (b"..", node), *node.entries()
+        fh = self._new(Listing(children, self._shim.era))
         if node.dynamic and self.listings is not None:
             self.listings.begun(fh, pid)
         return fh
@@ -42,10 +52,27 @@ class Directories(Base):
         opened = self._dirs[fh]
         return None if isinstance(opened, tuple) else opened
 
+    def is_new(self, listing: Listing) -> bool:
+        """Whether no name has come or gone since the directory was opened."""
+        return listing.era == self._shim.era
+
     def keep_listing(self, ino: int, listed: bytes, end: int) -> None:
         """A small directory is listed at once until names change."""
         if len(listed) <= PAGE_SIZE:
             self._shim.list_keep(ino, listed, end)
+
+    def still_there(
+        self, listing: Listing, start: int
+    ) -> Iterator[tuple[int, bytes, Node]]:
+        """Cookie, name and node of what is listed from cookie *start* on.
+
+        Names that have gone since the directory was opened are left out: the kernel
+        has been told of them once, and would remember them from now on.
+        """
+        here, same = listing[0][1], self.is_new(listing)
+        for cookie, (name, node) in enumerate(listing[start:], start + 1):
+            if same or cookie <= DOTS or has(here, name, node):
+                yield cookie, name, node
 
     def entered(self, node: Node) -> Inode:
         """The inode of a node that is listed. Counts no reference."""
@@ -61,7 +88,7 @@ class Directories(Base):
             await self._readdir_volume(opened, start_id, token)
             return
         listed = self._wire.listed
-        for cookie, (name, node) in enumerate(opened[start_id:], start_id + 1):
+        for cookie, name, node in self.still_there(opened, start_id):
             if isinstance(node, VolumeDir):
                 if not listed(token, name, self._volume_root(node), cookie):
                     return
@@ -75,7 +102,7 @@ class Directories(Base):
                 self.not_listed(inode)
                 return
             # The two dots are no lookups.
-            inode.lookups += cookie > 2
+            inode.lookups += cookie > DOTS
 
     async def _readdir_volume(
         self, opened: tuple[Volume, int, int], start: int, token: Any
