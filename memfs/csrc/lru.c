@@ -306,14 +306,14 @@ void vm_put_page(struct vm *vm, u32 pfn, bool cold)
 }
 
 /* Write-out for reclaim ended: next in line to be freed. */
-void vm_rotate_reclaimable(struct vm *vm, u32 pfn)
+void vm_rotate_reclaimable(struct vm *vm, struct zone *z, u32 pfn)
 {
 	struct page *p = &vm->pages[pfn];
 	struct lru *lru;
 
 	if ((p->flags & (PG_LOCKED | PG_DIRTY | PG_ACTIVE | PG_LRU)) != PG_LRU)
 		return;
-	lru = &page_zone(vm, pfn)->lru[LRU_INACTIVE];
+	lru = &z->lru[LRU_INACTIVE];
 	ring_del(vm, lru, p);
 	ring_add_tail(vm, lru, p, pfn);
 	vm->event[EV_PGROTATED]++;

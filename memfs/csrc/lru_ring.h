@@ -33,10 +33,15 @@ static inline u32 ring_pop(struct vm *vm, struct lru *lru)
 	return pfn;
 }
 
-/* Whether a page can be pushed without a change of the segments. */
+/* How many pages can be pushed without a change of the segments. */
+static inline u32 ring_places(struct vm *vm, const struct lru *lru)
+{
+	return lru->head == NONE ? 0 : SEG_SIZE - vm->segs[lru->head].hi;
+}
+
 static inline bool ring_has_place(struct vm *vm, const struct lru *lru)
 {
-	return lru->head != NONE && vm->segs[lru->head].hi < SEG_SIZE;
+	return ring_places(vm, lru) != 0;
 }
 
 /* To the end of the head's segment, where there is a place. */

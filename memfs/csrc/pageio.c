@@ -196,22 +196,37 @@ static void write_failed(struct vm *vm, const struct req *rq, u32 pfn)
 		vm->mappings[rq->mapping].error = rq->error;
 }
 
-static inline void end_write(struct vm *vm, struct req *rq, u32 pfn)
+/* What its end does to a page; counted it is by end_writes(). */
+static inline void end_write(struct vm *vm, struct zone *z, const struct req *rq,
+			     u32 pfn)
 {
 	struct page *p = &vm->pages[pfn];
 	const bool reclaim = p->flags & PG_RECLAIM;
 
 	p->flags &= ~(u32)(PG_WRITEBACK | PG_RECLAIM);
-	page_zone(vm, pfn)->item[NR_WRITEBACK]--;
-	page_zone(vm, pfn)->numa[NUMA_WRITTEN] += !rq->error;
-	if (rq->mapping != VM_SWAP_MAPPING) {
-		vm->mappings[rq->mapping].nr_writeback--;
+	if (rq->mapping != VM_SWAP_MAPPING)
 		vm_tree_tag(vm, p->index, 1, false);
-	}
 	if (rq->error)
 		write_failed(vm, rq, pfn);
 	if (reclaim)
-		vm_rotate_reclaimable(vm, pfn);
+		vm_rotate_reclaimable(vm, z, pfn);
+}
+
+/* Those of one zone that follow each other are counted together. */
+static void end_writes(struct vm *vm, const struct req *rq)
+{
+	u32 i, from;
+
+	for (from = 0; from < rq->nr; from = i) {
+		struct zone *z = page_zone(vm, rq->pfn[from]);
+
+		for (i = from; i < rq->nr && page_zone(vm, rq->pfn[i]) == z; i++)
+			end_write(vm, z, rq, rq->pfn[i]);
+		z->item[NR_WRITEBACK] -= i - from;
+		z->numa[NUMA_WRITTEN] += rq->error ? 0 : i - from;
+	}
+	if (rq->mapping != VM_SWAP_MAPPING)
+		vm->mappings[rq->mapping].nr_writeback -= rq->nr;
 }
 
 /*
@@ -238,12 +253,11 @@ void vm_transfer_end(struct vm *vm, struct req *rq)
 	u32 i;
 
 	prefetch_request(vm, rq);
-	for (i = 0; i < rq->nr; i++) {
-		if (rq->write)
-			end_write(vm, rq, rq->pfn[i]);
-		else
+	if (rq->write)
+		end_writes(vm, rq);
+	else
+		for (i = 0; i < rq->nr; i++)
 			end_read(vm, rq, rq->pfn[i]);
-	}
 }
 
 /* ---- pages to devices ---- */

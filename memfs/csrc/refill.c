@@ -58,43 +58,51 @@ static inline void deactivate(struct vm *vm, struct zone *z, struct refilled *r,
 	ring_push(vm, &z->lru[LRU_INACTIVE], pfn);
 }
 
-/*
- * Up to nr pages of the tail's next group. The ring is brought up to date before a
- * page is put where there is no place. Return: pages looked at.
- */
-static u32 refill_group(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u32 nr)
+static __always_inline void refill_page(struct vm *vm, struct zone *z,
+					struct vm_reclaim *rc, u32 pfn,
+					struct refilled *r)
+{
+	r->seen++;
+	if (stays_active(vm, z, rc, pfn))
+		putback(vm, z, pfn, LRU_ACTIVE, LRU_ACTIVE);
+	else
+		deactivate(vm, z, r, pfn);
+}
+
+/* Up to nr pages of the tail's next group, for which there are places on both lists. */
+static void refill_group(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u32 nr,
+			 struct refilled *r)
 {
 	struct lru *lru = &z->lru[LRU_ACTIVE];
 	const u32 lo = vm->segs[lru->tail].lo;
 	const u32 *slot = &vm->segs[lru->tail].slot[lo];
 	struct page *const pages = vm->pages;
-	struct refilled r = { 0 };
 	struct ahead ahead;
-	u32 i, taken = 0;
-	bool places = true;
+	u32 i;
 
 	nr = group_ahead(vm, lru, nr, &ahead);
-	for (i = 0; places && i < nr; i++) {
+	for (i = 0; i < nr; i++) {
 		const u32 pfn = slot[i];
 
 		prefetch_ahead(vm, pages, &ahead, i);
-		if (pfn == NONE)
-			continue;
-		r.seen++;
-		taken++;
-		places = ring_has_place(vm, &z->lru[LRU_INACTIVE]) &&
-			 ring_has_place(vm, lru);
-		if (!places) {
-			ring_taken(vm, lru, lo + i + 1, taken);
-			taken = 0;
-		}
-		if (stays_active(vm, z, rc, pfn))
-			putback(vm, z, pfn, LRU_ACTIVE, LRU_ACTIVE);
-		else
-			deactivate(vm, z, &r, pfn);
+		if (pfn != NONE)
+			refill_page(vm, z, rc, pfn, r);
 	}
+	ring_taken(vm, lru, lo + nr, r->seen);
+}
+
+/* Up to nr pages. Return: pages looked at. */
+static u32 refill_some(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u32 nr)
+{
+	struct lru *lru = &z->lru[LRU_ACTIVE];
+	const u32 places = min_t(u32, ring_places(vm, lru),
+				 ring_places(vm, &z->lru[LRU_INACTIVE]));
+	struct refilled r = { 0 };
+
 	if (places)
-		ring_taken(vm, lru, lo + nr, taken);
+		refill_group(vm, z, rc, min_t(u32, nr, places), &r);
+	else
+		refill_page(vm, z, rc, ring_pop(vm, lru), &r);
 	count_refilled(vm, z, rc, &r);
 	return r.seen;
 }
@@ -120,7 +128,7 @@ int vm_refill(struct vm *vm, struct vm_reclaim *rc, uint32_t *nr, uint32_t budge
 	rc->drained = 1;
 	*nr = min_t(u32, *nr, z->lru[LRU_ACTIVE].nr);
 	for (; budget && *nr; budget -= n, *nr -= n)
-		n = refill_group(vm, z, rc, min_t(u32, budget, *nr));
+		n = refill_some(vm, z, rc, min_t(u32, budget, *nr));
 	if (*nr)
 		return VM_MORE;
 	rc->drained = 0;

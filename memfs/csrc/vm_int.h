@@ -89,7 +89,7 @@ void vm_lru_drain_cpu(struct vm *vm, u32 cpu);
 void vm_mark_accessed(struct vm *vm, u32 pfn);
 void vm_put_page(struct vm *vm, u32 pfn,
 		 bool cold); /* frees it if nothing refers to it */
-void vm_rotate_reclaimable(struct vm *vm, u32 pfn);
+void vm_rotate_reclaimable(struct vm *vm, struct zone *z, u32 pfn);
 
 /* radix.c */
 struct page *vm_tree_page(struct vm *vm, struct mapping *m, u32 index,

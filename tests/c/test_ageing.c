@@ -158,15 +158,15 @@ static void test_not_rotated(void)
 		p[i] = listed_page(vm, m, i, LRU_INACTIVE);
 	for (i = 0; i < ARRAY_SIZE(flags); i++) {
 		vm->pages[p[2]].flags |= flags[i];
-		vm_rotate_reclaimable(vm, p[2]);
+		vm_rotate_reclaimable(vm, page_zone(vm, p[2]), p[2]);
 		vm->pages[p[2]].flags &= ~flags[i];
 	}
 	expect_list(vm, LRU_INACTIVE, 3, p);
 	vm_lru_del(vm, zone_of(vm), p[2]);
-	vm_rotate_reclaimable(vm, p[2]);
+	vm_rotate_reclaimable(vm, page_zone(vm, p[2]), p[2]);
 	expect_list(vm, LRU_INACTIVE, 2, p);
 	vm_lru_add(vm, zone_of(vm), p[2], LRU_ACTIVE);
-	vm_rotate_reclaimable(vm, p[2]);
+	vm_rotate_reclaimable(vm, page_zone(vm, p[2]), p[2]);
 	expect_list(vm, LRU_ACTIVE, 1, &p[2]);
 	CHECK_EQ(0, vm->event[EV_PGROTATED]);
 	CHECK_OK(vm);

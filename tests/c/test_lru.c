@@ -68,7 +68,7 @@ static void test_both_ends(void)
 	vm_lru_add(vm, zone_of(vm), p[2], LRU_INACTIVE);
 	vm_lru_add_tail(vm, zone_of(vm), p[3], LRU_INACTIVE);
 	expect_list(vm, LRU_INACTIVE, 4, (const u32[]){ p[3], p[1], p[0], p[2] });
-	vm_rotate_reclaimable(vm, p[0]);
+	vm_rotate_reclaimable(vm, page_zone(vm, p[0]), p[0]);
 	expect_list(vm, LRU_INACTIVE, 4, (const u32[]){ p[0], p[3], p[1], p[2] });
 	CHECK_EQ(1, vm->event[EV_PGROTATED]);
 	CHECK_OK(vm);
@@ -147,7 +147,7 @@ static void test_segments_are_bounded_at_the_tail(void)
 
 		vm_lru_add_tail(vm, zone_of(vm), pfn, LRU_INACTIVE);
 		for (k = 0; k < 1100; k++)
-			vm_rotate_reclaimable(vm, passing);
+			vm_rotate_reclaimable(vm, page_zone(vm, passing), passing);
 		CHECK(vm->nr_segs < 8);
 	}
 	CHECK_OK(vm);
