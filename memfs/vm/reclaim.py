@@ -170,29 +170,27 @@ def congestion_wait(m: Machine, timeout_ns: int = CONGESTION_NS) -> Op[None]:
 
 
 def kswapd_wait(m: Machine, timeout_ns: int = CONGESTION_NS) -> Op[None]:
-    """kswapd's wait between two priorities: as congestion_wait(), but it may be idle.
+    """kswapd's wait between two priorities, for what it has begun to write.
 
     With no I/O outstanding it sleeps for the whole time, as the kernel's does: what
     is in use is touched meanwhile, which is why the 2003 report had to throw young
     bits away (its change 4).
 
     Departure: a scan takes no modelled time, so kswapd would look at a page under
-    write-back again and again while one request ends; a queue that is not congested
-    is waited for until it is empty. And pages that the real kernel was asked for have
-    to come back before they can go: that wait is bounded by whoever asks it.
+    write-back again and again while one request ends; queues are waited for until
+    they are empty, not until they are no more congested. And pages that the real
+    kernel was asked for have to come back before they can go: that wait is bounded by
+    whoever asks it.
 
     Source: mm/vmscan.c balance_pgdat(), blk_congestion_wait(), 2.6.0.
     """
     asked_back = m.revoke.outstanding
     yield from m.revoke.wait()
     until = m.now + timeout_ns
-    if m.core.next_event() is None and not asked_back:
+    if m.core.next_event() is not None:
+        yield Io(until, all=True)
+    elif not asked_back:
         yield Until(until)
-    drain = not congested(m)
-    while m.now < until and m.core.next_event() is not None:
-        yield Io(until, all=drain)
-        if not congested(m):
-            return
 
 
 def congested(m: Machine) -> bool:
