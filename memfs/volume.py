@@ -27,6 +27,19 @@ class VolumeEntry(NamedTuple):
 Buffer = bytes | bytearray | memoryview
 
 
+class Xattrs(Protocol):
+    """Extended attributes of a volume's files, by inode number. None of it waits.
+
+    Raises OSError or TreeError: ENODATA, EOPNOTSUPP for a name of no kind that is
+    kept, ENOSPC.
+    """
+
+    def get(self, ino: int, name: bytes) -> bytes: ...
+    def set(self, ino: int, name: bytes, value: bytes) -> None: ...
+    def names(self, ino: int) -> list[bytes]: ...
+    def remove(self, ino: int, name: bytes) -> None: ...
+
+
 class Volume(Protocol):
     """One of files/ and shm/.
 
@@ -46,12 +59,15 @@ class Volume(Protocol):
             attributes; everything that changes them goes through the mount.
         stale: set by the adapter; to be called with the number of an inode when its
             attributes changed and the kernel did not ask for it.
+        xattrs: its extended attributes.
     """
 
     entry_timeout: float
     attr_timeout: float
     stale: Callable[[int], None]
 
+    @property
+    def xattrs(self) -> Xattrs: ...
     def getattr(self, ino: int) -> Attr:
         """It never waits."""
 

@@ -106,6 +106,11 @@ PROGRAMS = (
         rsync -aH "$1/" copy/
         test -z "$(rsync -aiH "$1/" copy/)"
         rsync -aH copy/ again/; test -z "$(rsync -aiHc copy/ again/)"
+        file=$(find copy -type f | head -n 1)
+        python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.a", b"b")' "$file"
+        rsync -aHX copy/ again/; test -z "$(rsync -aiHX copy/ again/)"
+        tar -C copy --xattrs -cf x.tar .; mkdir out; tar -C out --xattrs -xf x.tar
+        test -z "$(rsync -aiHX copy/ out/)"
         """,
     ),
     Program(

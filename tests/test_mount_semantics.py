@@ -279,11 +279,63 @@ def test_fiemap_and_other_ioctls_are_refused(fd):
     assert struct.unpack("i", fcntl.ioctl(fd, 0x2, bytes(4)))[0] > 0  # FIGETBSZ
 
 
-def test_extended_attributes_are_refused(here, fd):
-    for call in (os.getxattr, os.removexattr):
-        assert errno_of(call, here / "f", "user.a") == "ENOTSUP"
-    assert errno_of(os.setxattr, here / "f", "user.a", b"b") == "ENOTSUP"
-    assert errno_of(os.listxattr, here / "f") == "ENOTSUP"
+@pytest.fixture(params=["file", "directory", "removed"])
+def attributed(request, here, fd):
+    """Something with extended attributes."""
+    if request.param == "directory":
+        (here / "d").mkdir()
+        return here / "d"
+    if request.param == "removed":
+        (here / "f").unlink()
+    return fd if request.param == "removed" else here / "f"
+
+
+def test_extended_attributes(attributed):
+    """Set, replaced, read, listed, removed; their change is one of the inode."""
+    before = os.stat(attributed).st_ctime_ns
+    assert os.listxattr(attributed) == []
+    assert errno_of(os.getxattr, attributed, "user.a") == "ENODATA"
+    os.setxattr(attributed, "user.a", b"one")
+    os.setxattr(attributed, "user.b", b"")
+    assert os.stat(attributed).st_ctime_ns > before
+    os.setxattr(attributed, "user.a", bytes(range(256)))
+    assert sorted(os.listxattr(attributed)) == ["user.a", "user.b"]
+    assert os.getxattr(attributed, "user.a") == bytes(range(256))
+    assert os.getxattr(attributed, "user.b") == b""
+    create, replace = os.XATTR_CREATE, os.XATTR_REPLACE
+    assert errno_of(os.setxattr, attributed, "user.a", b"", create) == "EEXIST"
+    assert errno_of(os.setxattr, attributed, "user.c", b"", replace) == "ENODATA"
+    os.removexattr(attributed, "user.a")
+    assert errno_of(os.removexattr, attributed, "user.a") == "ENODATA"
+    assert os.listxattr(attributed) == ["user.b"]
+
+
+def test_attributes_stay_with_the_inode(here, fd):
+    """Whatever its names are."""
+    os.setxattr(here / "f", "user.a", b"b")
+    os.link(here / "f", here / "g")
+    os.rename(here / "g", here / "h")
+    (here / "f").unlink()
+    assert os.getxattr(here / "h", "user.a") == b"b"
+    (here / "f").write_bytes(b"")
+    assert os.listxattr(here / "f") == []
+
+
+def test_attributes_that_are_not_kept(here, fd):
+    """Labels, capabilities and access lists; those of links and of too much."""
+    assert errno_of(os.getxattr, fd, "security.capability") == "ENODATA"
+    assert errno_of(os.setxattr, fd, "security.capability", b"x") in (
+        "ENOTSUP",
+        "EINVAL",
+    )
+    assert errno_of(os.getxattr, fd, "system.posix_acl_access") == "ENOTSUP"
+    assert errno_of(os.getxattr, fd, "user.") == "EINVAL"
+    assert errno_of(os.setxattr, fd, "user.a", bytes(65537)) == "E2BIG"
+    os.symlink("f", here / "link")
+    refused = errno_of(
+        lambda: os.setxattr(here / "link", "user.a", b"", follow_symlinks=False)
+    )
+    assert refused == "EPERM"
 
 
 def test_files_are_always_ready(fd):

@@ -44,6 +44,7 @@
 #include "fuse_lane.h"
 #include "fuse_shim.h"
 #include "fuse_text.h"
+#include "fuse_xattr.h"
 
 /*
  * Requests of the short way are served for so long, as on the long one (TURN_NS in
@@ -298,11 +299,7 @@ SHIM_EXPORT struct fuse_session *fuse_session_new(struct fuse_args *args,
 	patched.flush = shim_flush;
 	patched.fsync = shim_fsync;
 	patched.statfs = shim_statfs;
-	/* There are none: answered with ENOSYS once, before they reach Python. */
-	patched.getxattr = NULL;
-	patched.setxattr = NULL;
-	patched.listxattr = NULL;
-	patched.removexattr = NULL;
+	/* The kernel checks: answered with ENOSYS once, before it reaches Python. */
 	patched.access = NULL;
 	if (shim.on_fallocate)
 		patched.fallocate = shim_fallocate;
@@ -335,7 +332,7 @@ static int kills_set_id(const struct fuse_buf *buf)
 static int served_here(int fd, const void *request, size_t bytes)
 {
 	return lane_serve(fd, request, bytes) || text_serve(fd, request, bytes) ||
-	       direct_serve(fd, request, bytes);
+	       direct_serve(fd, request, bytes) || xattr_serve(fd, request, bytes);
 }
 
 /* The next request that is not for the short way, or why there is none. */

@@ -35,6 +35,8 @@ NO_LIMIT = 1 << 50
 BLOCKS_PER_PAGE = PAGE_SIZE // 512
 # What tmpfs counts for an entry of a directory (mm/shmem.c BOGO_DIRENT_SIZE).
 DIRENT_SIZE = 20
+# Bytes of names and values of an inode's attributes: one of the longest, and some.
+XATTR_ROOM = 1 << 17
 
 
 I = TypeVar("I", bound=Inode)  # noqa: E741
@@ -59,6 +61,37 @@ class ShmFile:
         return label_of(self.file, "shm")
 
 
+class ShmXattrs:
+    """Extended attributes in memory, a bounded number of bytes an inode.
+
+    Departure: tmpfs bounds those of all inodes together, by the room of its inodes.
+    """
+
+    def get(self, inode: Inode, name: bytes) -> bytes:
+        """Raises TreeError(ENODATA)."""
+        found = (inode.xattrs or {}).get(name)
+        if found is None:
+            raise TreeError(errno.ENODATA)
+        return found
+
+    def set(self, inode: Inode, name: bytes, value: bytes) -> None:
+        """Raises TreeError(ENOSPC): an inode has no room for so much."""
+        kept = {**(inode.xattrs or {}), name: value}
+        if sum(len(name) + len(value) for name, value in kept.items()) > XATTR_ROOM:
+            raise TreeError(errno.ENOSPC)
+        inode.xattrs = kept
+
+    def names(self, inode: Inode) -> list[bytes]:
+        """In the order in which they were set first."""
+        return list(inode.xattrs or ())
+
+    def remove(self, inode: Inode, name: bytes) -> None:
+        """Raises TreeError(ENODATA)."""
+        self.get(inode, name)
+        assert inode.xattrs is not None
+        del inode.xattrs[name]
+
+
 class ShmStore:
     """Keeps the limits; everything else is in the inodes.
 
@@ -76,6 +109,7 @@ class ShmStore:
         self.max_inodes = max_inodes
         self.used_pages = 0
         self.used_inodes = 0
+        self.xattrs = ShmXattrs()
         self._table: InodeTable
 
     def attach(self, table: InodeTable) -> Directory:

@@ -18,9 +18,10 @@ from memfs.handlers.directories import Directories
 from memfs.handlers.files import Files
 from memfs.handlers.names import Names
 from memfs.handlers.wire import Ctx, Wire
+from memfs.handlers.xattrs import Xattrs
 
 __all__ = ["Ctx", "Handlers", "Wire"]
 
 
-class Handlers(Names, Files, Directories):
+class Handlers(Names, Files, Directories, Xattrs):
     """The requests of one mount; see Base for what they share."""

@@ -29,6 +29,7 @@ from memfs.files.hostfs.file import HostFile
 from memfs.files.hostfs.fill import fill, new_inode
 from memfs.files.hostfs.space import Space
 from memfs.files.hostfs.syncing import HostSync, check_name
+from memfs.files.hostfs.xattrs import HostXattrs, Place
 from memfs.files.paged.inode import Directory, File, Inode, Special
 from memfs.files.paged.names import owner_of_new
 from memfs.files.paged.table import ROOT_INO, InodeTable
@@ -49,6 +50,7 @@ class HostStore:
 
     def __init__(self, directory: HostDirectory, max_fds: int | None = None) -> None:
         self.directory = directory
+        self.xattrs = HostXattrs(self._place)
         self._max_fds = raise_limit() if max_fds is None else max_fds
         self._table: InodeTable
         self._dirs: DirectoryFds
@@ -273,6 +275,13 @@ class HostStore:
 
     def _fd(self, inode: Inode) -> int:
         return inode.backing.fd if isinstance(inode, File) else self.directory.fd
+
+    def _place(self, inode: Inode) -> Place:
+        """Where the host has it, for calls that take no directory's descriptor."""
+        if self._has_fd(inode):
+            return self._fd(inode)
+        parent, name = at(inode)
+        return opening.fd_path(self._dirs.get(parent)) + b"/" + name
 
     def _stat(self, inode: Inode) -> os.stat_result:
         if self._has_fd(inode):

@@ -34,6 +34,7 @@ class Inode:
         key: the store's identity of it, None where the number is enough.
         names: where it hangs; directories have one name at most.
         nlookup: references of the kernel.
+        xattrs: extended attributes that lie in memory; None: there never were any.
     """
 
     __slots__ = (
@@ -49,6 +50,7 @@ class Inode:
         "nlookup",
         "rdev",
         "uid",
+        "xattrs",
     )
 
     def __init__(self, ino: int, mode: int, uid: int, gid: int) -> None:
@@ -63,6 +65,7 @@ class Inode:
         self.atime_ns = self.mtime_ns = self.ctime_ns = now
         self.nlookup = 0
         self.names: list[tuple[Directory, bytes]] = []
+        self.xattrs: dict[bytes, bytes] | None = None
 
     def stamp(self, *, modified: bool = False) -> None:
         """The inode changed now; with *modified* its contents did, too."""

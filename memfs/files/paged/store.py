@@ -21,6 +21,15 @@ class LongCall(Protocol):
     def drop(self) -> None: ...
 
 
+class XattrStore(Protocol):
+    """Keeps extended attributes: a value by each name."""
+
+    def get(self, inode: Inode, name: bytes) -> bytes: ...
+    def set(self, inode: Inode, name: bytes, value: bytes) -> None: ...
+    def names(self, inode: Inode) -> list[bytes]: ...
+    def remove(self, inode: Inode, name: bytes) -> None: ...
+
+
 class Store(Protocol):
     """One method for each thing that must outlive the memory of it.
 
@@ -29,12 +38,15 @@ class Store(Protocol):
         forgets: an inode with a name may be forgotten, since ``find`` finds it
             again; False where the names live in memory alone.
         bypasses: O_DIRECT goes past the pages, and must be aligned.
+        xattrs: extended attributes.
     """
 
     kind: str
     forgets: bool
     bypasses: bool
 
+    @property
+    def xattrs(self) -> XattrStore: ...
     def attach(self, table: InodeTable) -> Directory:
         """Give the root; new inodes take their numbers from *table*."""
 

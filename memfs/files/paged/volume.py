@@ -21,6 +21,7 @@ from memfs.files.paged.inode import SET_ID, Directory, File, Inode, Special
 from memfs.files.paged.names import Names
 from memfs.files.paged.store import Store
 from memfs.files.paged.table import InodeTable
+from memfs.files.paged.xattrs import Xattrs
 from memfs.tree import Attr, Caller, StatFs, TreeError, VolumeEntry
 from memfs.vm.errors import VmError
 
@@ -58,6 +59,7 @@ class PagedVolume:
         self.table = InodeTable()
         self.root = store.attach(self.table)
         self.names = Names(self.table, store)
+        self.xattrs = Xattrs(self.table, store.xattrs)
         self.stale: Callable[[int], None] = lambda ino: None
         self.data = Data(store, cache, pump, self, lambda ino: self.stale(ino))
         self.handles = HandleTable()
