@@ -6,7 +6,7 @@
  */
 #include <errno.h>
 
-#include "vm_int.h"
+#include "lru_count.h"
 
 enum {
 	KPF_LOCKED = 0,
@@ -43,16 +43,29 @@ static const struct {
 	u32 from;
 	u32 to;
 } user_bits[] = {
-	{ PG_LOCKED, KPF_LOCKED },	   { PG_ERROR, KPF_ERROR },
-	{ PG_REFERENCED, KPF_REFERENCED }, { PG_UPTODATE, KPF_UPTODATE },
-	{ PG_DIRTY, KPF_DIRTY },	   { PG_LRU, KPF_LRU },
-	{ PG_ACTIVE, KPF_ACTIVE },	   { PG_WRITEBACK, KPF_WRITEBACK },
-	{ PG_RECLAIM, KPF_RECLAIM },	   { PG_ANON, KPF_ANON },
-	{ PG_SWAPCACHE, KPF_SWAPCACHE },   { PG_SWAPBACKED, KPF_SWAPBACKED },
-	{ PG_MLOCKED, KPF_MLOCKED },	   { PG_PRIVATE, KPF_PRIVATE },
+	{ PG_LOCKED, KPF_LOCKED },
+	{ PG_ERROR, KPF_ERROR },
+	{ PG_REFERENCED, KPF_REFERENCED },
+	{ PG_UPTODATE, KPF_UPTODATE },
+	{ PG_DIRTY, KPF_DIRTY },
+	{ PG_LRU, KPF_LRU },
+	{ PG_WRITEBACK, KPF_WRITEBACK },
+	{ PG_RECLAIM, KPF_RECLAIM },
+	{ PG_ANON, KPF_ANON },
+	{ PG_SWAPCACHE, KPF_SWAPCACHE },
+	{ PG_SWAPBACKED, KPF_SWAPBACKED },
+	{ PG_MLOCKED, KPF_MLOCKED },
+	{ PG_PRIVATE, KPF_PRIVATE },
 };
 
-static u64 user_flags(const struct page *p)
+static u64 list_flags(const struct vm *vm, u32 flags)
+{
+	if (unevictable(vm, flags))
+		return BIT(KPF_UNEVICTABLE);
+	return flags & PG_ACTIVE ? BIT(KPF_ACTIVE) : 0;
+}
+
+static u64 user_flags(const struct vm *vm, const struct page *p)
 {
 	u64 flags = page_mapped(p) ? BIT(KPF_MMAP) : 0;
 	u32 i;
@@ -60,9 +73,7 @@ static u64 user_flags(const struct page *p)
 	for (i = 0; i < ARRAY_SIZE(user_bits); i++)
 		if (p->flags & user_bits[i].from)
 			flags |= BIT(user_bits[i].to);
-	if (p->flags & PG_MLOCKED)
-		flags |= BIT(KPF_UNEVICTABLE);
-	return flags;
+	return flags | list_flags(vm, p->flags);
 }
 
 static u64 kernel_flags(const struct page *p)
@@ -95,7 +106,7 @@ static u64 flags_of(struct vm *vm, u32 pfn)
 	case VM_T_BUDDY:
 		return BIT(KPF_BUDDY);
 	case VM_T_USER:
-		return user_flags(p);
+		return user_flags(vm, p);
 	case VM_T_KERNEL:
 		return kernel_flags(p);
 	case VM_T_RESERVED:

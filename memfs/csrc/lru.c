@@ -9,6 +9,7 @@
  * Models: mm/swap.c lru_cache_add(), mark_page_accessed(),
  * rotate_reclaimable_page(), __page_cache_release(), 2.6.0.
  */
+#include "lru_count.h"
 #include "lru_ring.h"
 
 static u32 seg_new(struct vm *vm, u32 lo)
@@ -179,19 +180,12 @@ u32 vm_lru_pop(struct vm *vm, struct lru *lru)
 	return lru->nr ? ring_pop(vm, lru) : NONE;
 }
 
-static void count(struct zone *z, const struct page *p, u32 active, u32 one)
-{
-	z->item[active ? NR_ACTIVE : NR_INACTIVE] += one;
-	if (p->flags & PG_SWAPBACKED)
-		z->item[active ? NR_ACTIVE_ANON : NR_INACTIVE_ANON] += one;
-}
-
 void vm_lru_add(struct vm *vm, struct zone *z, u32 pfn, u32 active)
 {
 	struct page *p = &vm->pages[pfn];
 
 	p->flags |= active ? PG_LRU | PG_ACTIVE : PG_LRU;
-	count(z, p, active, 1);
+	count_on(z, p, active, 1);
 	ring_push(vm, &z->lru[active], pfn);
 }
 
@@ -200,7 +194,7 @@ void vm_lru_add_tail(struct vm *vm, struct zone *z, u32 pfn, u32 active)
 	struct page *p = &vm->pages[pfn];
 
 	p->flags |= active ? PG_LRU | PG_ACTIVE : PG_LRU;
-	count(z, p, active, 1);
+	count_on(z, p, active, 1);
 	ring_add_tail(vm, &z->lru[active], p, pfn);
 }
 
@@ -209,7 +203,7 @@ void vm_lru_del(struct vm *vm, struct zone *z, u32 pfn)
 	struct page *p = &vm->pages[pfn];
 	u32 active = (p->flags & PG_ACTIVE) != 0;
 
-	count(z, p, active, (u32)-1);
+	count_on(z, p, active, (u32)-1);
 	ring_del(vm, &z->lru[active], p);
 	p->flags &= ~(u32)(PG_LRU | PG_ACTIVE);
 }

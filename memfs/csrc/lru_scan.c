@@ -18,7 +18,7 @@
 static void hold(struct zone *z, struct vm_reclaim *rc, struct page *p, u32 pfn)
 {
 	count_on(z, p, LRU_INACTIVE, (u32)-1);
-	z->item[NR_ISOLATED]++;
+	count_isolated(z, p, 1);
 	p->flags = ((p->flags & ~(u32)PG_LRU) | PG_ISOLATED) + EXTRA_ONE;
 	rc->held = pfn;
 	rc->nr_hold = 1;
@@ -30,7 +30,7 @@ static u32 unhold(struct vm *vm, struct zone *z, struct vm_reclaim *rc)
 
 	rc->nr_hold = 0;
 	p->flags = ((p->flags & ~(u32)PG_ISOLATED) | PG_LRU) - EXTRA_ONE;
-	z->item[NR_ISOLATED]--;
+	count_isolated(z, p, (u32)-1);
 	count_on(z, p, LRU_INACTIVE, 1);
 	return rc->held;
 }
@@ -69,6 +69,10 @@ static void activate(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u32 p
 	struct page *p = &vm->pages[pfn];
 
 	count_activated(vm, z, rc, 1, (p->flags & PG_SWAPBACKED) != 0);
+	if (p->flags & PG_MLOCKED) {
+		z->item[mlocked_item(p->flags, LRU_INACTIVE)]--;
+		z->item[mlocked_item(p->flags, LRU_ACTIVE)]++;
+	}
 	p->flags |= PG_ACTIVE;
 	ring_push(vm, &z->lru[LRU_ACTIVE], pfn);
 }

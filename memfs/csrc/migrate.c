@@ -47,13 +47,10 @@ static bool start(struct run *r, struct vm *vm, struct vm_migrate *mig)
 
 /* ---- pages on hold ---- */
 
-static void count_on(struct zone *z, const struct page *p, u32 one)
+/* The list that it is on, or was taken from, has a page less. */
+static void count_off(struct zone *z, const struct page *p)
 {
-	const u32 active = p->flags & PG_ACTIVE;
-
-	z->item[active ? NR_ACTIVE : NR_INACTIVE] += one;
-	if (p->flags & PG_SWAPBACKED)
-		z->item[active ? NR_ACTIVE_ANON : NR_INACTIVE_ANON] += one;
+	count_on(z, p, p->flags & PG_ACTIVE, (u32)-1);
 }
 
 static void hold(struct run *r, u32 pfn, enum vm_reason why)
@@ -61,8 +58,8 @@ static void hold(struct run *r, u32 pfn, enum vm_reason why)
 	struct page *p = &r->vm->pages[pfn];
 	struct vm_migrate *mig = r->mig;
 
-	count_on(r->zone, p, (u32)-1);
-	r->zone->item[NR_ISOLATED]++;
+	count_off(r->zone, p);
+	count_isolated(r->zone, p, 1);
 	p->flags = ((p->flags & ~(u32)PG_LRU) | PG_ISOLATED) + EXTRA_ONE;
 	mig->hold[mig->nr_hold] = pfn;
 	mig->hold_why[mig->nr_hold++] = (u8)why;
@@ -73,7 +70,7 @@ static void unhold(struct run *r, u32 pfn)
 	struct page *p = &r->vm->pages[pfn];
 
 	p->flags = (p->flags & ~(u32)PG_ISOLATED) - EXTRA_ONE;
-	r->zone->item[NR_ISOLATED]--;
+	count_isolated(r->zone, p, (u32)-1);
 }
 
 static void count_failed(struct run *r, enum vm_reason why)
@@ -117,7 +114,7 @@ static void keep(struct run *r, u32 pfn, u32 active, enum outcome out,
 		 enum vm_reason why)
 {
 	if (out == GONE) {
-		count_on(r->zone, &r->vm->pages[pfn], (u32)-1);
+		count_off(r->zone, &r->vm->pages[pfn]);
 		let_go(r, pfn);
 		return;
 	}
@@ -133,7 +130,7 @@ static void leave_list(struct run *r, u32 pfn)
 {
 	struct page *p = &r->vm->pages[pfn];
 
-	count_on(r->zone, p, (u32)-1);
+	count_off(r->zone, p);
 	vm_free_page_in(r->vm, r->zone, pfn, true);
 }
 

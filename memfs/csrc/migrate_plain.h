@@ -9,6 +9,7 @@
 #ifndef MIGRATE_PLAIN_H
 #define MIGRATE_PLAIN_H
 
+#include "lru_count.h"
 #include "lru_walk.h"
 #include "migrate_run.h"
 #include "stream.h"
@@ -54,6 +55,9 @@ static void tally_end(struct run *r, struct tally *t)
 		vm_move_counts(r->zone, t->to, flags, nr);
 		if (flags & PG_SWAPBACKED)
 			vm_move_item(r->zone, t->to, anon, nr);
+		if (flags & PG_MLOCKED)
+			vm_move_item(r->zone, t->to, mlocked_item(flags, t->active),
+				     nr);
 	} while ((flags = (flags - CLASS_FLAGS) & CLASS_FLAGS));
 	t->nr = 0;
 }

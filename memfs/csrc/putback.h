@@ -4,6 +4,7 @@
 #ifndef PUTBACK_H
 #define PUTBACK_H
 
+#include "lru_count.h"
 #include "lru_walk.h"
 
 /*
@@ -35,13 +36,6 @@ static __always_inline void prefetch_ahead(struct vm *vm, struct page *pages,
 static inline bool in_use(const struct page *p)
 {
 	return p->flags & (PG_CACHED | PG_SWAPCACHE | RMAP_MASK | EXTRA_MASK);
-}
-
-static inline void count_on(struct zone *z, const struct page *p, u32 active, u32 one)
-{
-	z->item[active ? NR_ACTIVE : NR_INACTIVE] += one;
-	z->item[active ? NR_ACTIVE_ANON : NR_INACTIVE_ANON] +=
-		p->flags & PG_SWAPBACKED ? one : 0;
 }
 
 /* From one list to one; a page that nobody uses any more is freed. */

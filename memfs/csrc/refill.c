@@ -25,7 +25,7 @@ static inline bool stays_active(struct vm *vm, const struct zone *z,
 /* What a group of pages changes of the counters. */
 struct refilled {
 	u32 seen, inactive;
-	u32 moved, backed; /* of the inactive ones: all but those that nobody had */
+	u32 moved, backed; /* of the inactive ones, what is not counted yet */
 };
 
 static void count_refilled(struct vm *vm, struct zone *z, struct vm_reclaim *rc,
@@ -41,14 +41,17 @@ static void count_refilled(struct vm *vm, struct zone *z, struct vm_reclaim *rc,
 	vm->event[EV_PGDEACTIVATE] += r->inactive;
 }
 
-/* A page goes inactive, if anybody has it still. */
+/*
+ * A page goes inactive, if anybody has it still. Of one that is locked in memory more is
+ * counted than of the others.
+ */
 static inline void deactivate(struct vm *vm, struct zone *z, struct refilled *r,
 			      u32 pfn)
 {
 	struct page *p = &vm->pages[pfn];
 
 	r->inactive++;
-	if (!in_use(p)) {
+	if (!in_use(p) || p->flags & PG_MLOCKED) {
 		putback(vm, z, pfn, LRU_ACTIVE, LRU_INACTIVE);
 		return;
 	}

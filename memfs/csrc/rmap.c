@@ -7,7 +7,7 @@
  * Models: mm/rmap.c page_referenced(), try_to_unmap() with pte_chains, 2.6.0;
  * the refusal of young PTEs, 2.6.7.
  */
-#include "vm_int.h"
+#include "lru_count.h"
 
 static u32 chain_alloc(struct vm *vm)
 {
@@ -208,6 +208,16 @@ u32 vm_page_referenced(struct vm *vm, u32 pfn)
 	return referenced;
 }
 
+static void count_mlocked(struct vm *vm, u32 pfn, u32 one)
+{
+	const u32 flags = vm->pages[pfn].flags;
+	struct zone *z = page_zone(vm, pfn);
+
+	z->item[NR_MLOCKED] += one;
+	if (flags & PG_LRU)
+		z->item[mlocked_item(flags, flags & PG_ACTIVE)] += one;
+}
+
 /* Some area that is locked in memory maps the page. */
 void vm_mlock_page(struct vm *vm, u32 pfn)
 {
@@ -216,7 +226,7 @@ void vm_mlock_page(struct vm *vm, u32 pfn)
 	if (p->flags & PG_MLOCKED)
 		return;
 	p->flags |= PG_MLOCKED;
-	page_zone(vm, pfn)->item[NR_MLOCKED]++;
+	count_mlocked(vm, pfn, 1);
 	vm->event[EV_UNEVICTABLE_PGS_MLOCKED]++;
 }
 
@@ -229,7 +239,7 @@ static void munlock_page(struct vm *vm, u32 pfn)
 		if (vm->vmas[vm->ptbs[pte >> PTB_SHIFT].vma].flags & VM_VMA_LOCKED)
 			return;
 	p->flags &= ~(u32)PG_MLOCKED;
-	page_zone(vm, pfn)->item[NR_MLOCKED]--;
+	count_mlocked(vm, pfn, (u32)-1);
 	vm->event[EV_UNEVICTABLE_PGS_MUNLOCKED]++;
 }
 

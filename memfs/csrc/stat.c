@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "vm_int.h"
+#include "lru_count.h"
 
 static void pcp_stat(const struct zone *z, struct vm_zone_stat *out)
 {
@@ -257,7 +257,8 @@ static void count_inuse(struct vm *vm, u32 pfn, void *arg)
 
 	if (type != VM_T_USER && type != VM_T_KERNEL)
 		return;
-	if (in->active_only && !(p->flags & PG_ACTIVE && p->flags & PG_LRU))
+	if (in->active_only &&
+	    (!(p->flags & PG_ACTIVE && p->flags & PG_LRU) || unevictable(vm, p->flags)))
 		return;
 	in->kinds[vm_page_kind(p)]++;
 	if (*in->nr < 10)

@@ -98,6 +98,12 @@ static inline bool vm_manages(struct vm *vm, const struct zone *z, u32 pfn)
 	       (pfn < z->reserved.first || pfn >= z->reserved.end);
 }
 
+/* Whether there is a node with this slot of an index at all. */
+static inline bool vm_handle_ok(const struct vm *vm, u32 handle)
+{
+	return handle >> RN_SHIFT < vm->nr_slabs * RN_PER_SLAB;
+}
+
 /* verify_zone.c */
 bool vm_verify_zone(struct vm *vm, struct report *r);
 bool vm_verify_zonelist(struct vm *vm, struct report *r);

@@ -161,8 +161,7 @@ static void check_place(struct vm *vm, struct report *r, u32 pfn)
 
 static bool in_tree(struct vm *vm, u32 pfn, u32 handle)
 {
-	return handle >> RN_SHIFT < vm->nr_slabs * RN_PER_SLAB &&
-	       *vm_slot(vm, handle) == pfn + 1;
+	return vm_handle_ok(vm, handle) && *vm_slot(vm, handle) == pfn + 1;
 }
 
 static void check_index(struct vm *vm, struct report *r, u32 pfn)
@@ -205,38 +204,52 @@ static void check_flags(struct report *r, u32 pfn, u32 flags)
 		vm_violation(r, "page %u: revoked, but not client-mapped", pfn);
 }
 
-static void check_pte(struct vm *vm, struct report *r, u32 pfn, u32 pte)
+static bool area_locked(const struct vm *vm, u32 pte)
 {
-	r->s->total.ptes++;
-	if (pte >> PTB_SHIFT >= vm->nr_ptbs || !(vm->ptes[pte] & PTE_PRESENT) ||
-	    (vm->ptes[pte] & PTE_PFN) != pfn)
-		vm_violation(r, "page %u: PTE %u does not map it", pfn, pte);
+	const u32 vma = vm->ptbs[pte >> PTB_SHIFT].vma;
+
+	return vma < vm->nr_vmas && vm->vmas[vma].flags & VM_VMA_LOCKED;
 }
 
-static void check_chain(struct vm *vm, struct report *r, u32 pfn, u32 head)
+/* Return: whether the area is locked in memory. */
+static bool check_pte(struct vm *vm, struct report *r, u32 pfn, u32 pte)
 {
+	r->s->total.ptes++;
+	if (pte >> PTB_SHIFT < vm->nr_ptbs && vm->ptes[pte] & PTE_PRESENT &&
+	    (vm->ptes[pte] & PTE_PFN) == pfn)
+		return area_locked(vm, pte);
+	vm_violation(r, "page %u: PTE %u does not map it", pfn, pte);
+	return false;
+}
+
+/* Return: whether some area of them is locked in memory. */
+static bool check_chain(struct vm *vm, struct report *r, u32 pfn, u32 head)
+{
+	bool locked = false;
 	u32 left, c, i;
 
 	if (head >= vm->nr_chains || vm->chains[head].nr < 2) {
 		vm_violation(r, "page %u: bad chain %u", pfn, head);
-		return;
+		return false;
 	}
 	left = vm->chains[head].nr;
 	for (c = head; left && c < vm->nr_chains; c = vm->chains[c].next) {
 		u32 used = (left - 1) % CHAIN_PTES + 1;
 
 		for (i = 0; i < used; i++)
-			check_pte(vm, r, pfn, vm->chains[c].pte[i]);
+			locked |= check_pte(vm, r, pfn, vm->chains[c].pte[i]);
 		r->s->total.chains++;
 		left -= used;
 	}
 	if (left || c != NONE)
 		vm_violation(r, "page %u: chain %u is %u PTEs short", pfn, head, left);
+	return locked;
 }
 
 static void check_rmap(struct vm *vm, struct report *r, u32 pfn)
 {
 	const struct page *p = &vm->pages[pfn];
+	bool locked = false;
 
 	switch (p->flags & RMAP_MASK) {
 	case RMAP_NONE:
@@ -244,13 +257,32 @@ static void check_rmap(struct vm *vm, struct report *r, u32 pfn)
 			vm_violation(r, "page %u: not mapped, but by %u", pfn, p->rmap);
 		break;
 	case RMAP_SINGLE:
-		check_pte(vm, r, pfn, p->rmap);
+		locked = check_pte(vm, r, pfn, p->rmap);
 		break;
 	case RMAP_CHAIN:
-		check_chain(vm, r, pfn, p->rmap);
+		locked = check_chain(vm, r, pfn, p->rmap);
 		break;
 	default:
 		vm_violation(r, "page %u: flags %#x", pfn, p->flags);
+	}
+	if (locked != ((p->flags & PG_MLOCKED) != 0))
+		vm_violation(r,
+			     "page %u: locked in memory by its areas %u, by itself %u",
+			     pfn, locked, !locked);
+}
+
+/* Where a page of a list is counted if it is locked in memory. */
+static u32 mlocked_on(u32 flags)
+{
+	switch (flags & (PG_ACTIVE | PG_SWAPBACKED)) {
+	case 0:
+		return NR_INACTIVE_FILE_MLOCKED;
+	case PG_ACTIVE:
+		return NR_ACTIVE_FILE_MLOCKED;
+	case PG_SWAPBACKED:
+		return NR_INACTIVE_ANON_MLOCKED;
+	default:
+		return NR_ACTIVE_ANON_MLOCKED;
 	}
 }
 
@@ -260,10 +292,12 @@ static void count_place(struct tally *t, u32 flags)
 
 	t->item[NR_PAGEVEC] += (flags & PG_PAGEVEC) != 0;
 	t->item[NR_ISOLATED] += (flags & PG_ISOLATED) != 0;
+	t->item[NR_ISOLATED_ANON] += backed && flags & PG_ISOLATED;
 	if (!(flags & PG_LRU))
 		return;
 	t->item[flags & PG_ACTIVE ? NR_ACTIVE : NR_INACTIVE]++;
 	t->item[flags & PG_ACTIVE ? NR_ACTIVE_ANON : NR_INACTIVE_ANON] += backed;
+	t->item[mlocked_on(flags)] += (flags & PG_MLOCKED) != 0;
 }
 
 static void count_flags(struct tally *t, u32 flags)

@@ -27,7 +27,7 @@ static bool maps_right_page(struct vm *vm, const struct entry *e, const struct p
 {
 	if (p->flags & PG_ANON)
 		return !(e->vma->flags & VM_VMA_SHARED);
-	return p->flags & PG_CACHED &&
+	return p->flags & PG_CACHED && vm_handle_ok(vm, p->index) &&
 	       vm->rnodes[p->index >> RN_SHIFT].mapping == e->vma->mapping &&
 	       vm_handle_index(vm, p->index) == e->vma->pgoff + e->idx;
 }

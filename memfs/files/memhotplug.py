@@ -44,8 +44,9 @@ def render(mount: Mount) -> str:
     machine = mount.machine
     listing = machine.rules.listing
     huge = machine.hugetlb if machine.hugetlb.there else None
+    apart = machine.rules.unevictable_lru
     return "".join(
-        listing(node.nid, node.enabled, node.removable, _rows(node, huge))
+        listing(node.nid, node.enabled, node.removable, _rows(node, huge, apart))
         for node in machine.nodes.values()
         if node.plugged
     )
@@ -56,14 +57,15 @@ def changes(mount: Mount, number: int) -> object:
     return mount.machine.structure
 
 
-def _rows(node: Node, huge: Hugetlb | None) -> list[Listed]:
-    return [_listed(zone, huge) for zone in node.zones]
+def _rows(node: Node, huge: Hugetlb | None, apart: bool) -> list[Listed]:
+    return [_listed(zone, huge, apart) for zone in node.zones]
 
 
-def _listed(zone: Zone, huge: Hugetlb | None) -> Listed:
+def _listed(zone: Zone, huge: Hugetlb | None, apart: bool) -> Listed:
     stat = zone.stat()
+    active = stat.lists(apart).active
     pages = None if huge is None else huge.stat(zone)
-    return Listed(zone.name, zone.zid, stat.free, stat.active, stat.present, pages)
+    return Listed(zone.name, zone.zid, stat.free, active, stat.present, pages)
 
 
 async def store(

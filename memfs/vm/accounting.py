@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from memfs.vm._ffi import ZoneItem
 from memfs.vm.errors import VmError
 
 if TYPE_CHECKING:
@@ -81,11 +80,10 @@ def dirtyable(m: Machine) -> int:
     Source: mm/page-writeback.c global_dirtyable_memory(), Linux 6.1.
     """
     pages = 1
+    apart = m.rules.unevictable_lru
     for zone in m.zones.values():
         if zone.gate_open:
             stat = zone.stat()
             pages += max(0, stat.usable - reserve(m, zone.zid))
-            item = stat.item
-            anon = item[ZoneItem.NR_ACTIVE_ANON] + item[ZoneItem.NR_INACTIVE_ANON]
-            pages += stat.active + stat.inactive - anon
+            pages += stat.lists(apart).file
     return pages

@@ -21,7 +21,8 @@ def core_conf(layout: Layout, rules: Rules) -> dict[str, int]:
         "swap_pages": 0,
         "rules": (rules.cumulative_min and _ffi.RULE_CUMULATIVE_MIN)
         | (rules.unmap_refuses_young and _ffi.RULE_UNMAP_REFUSES_YOUNG)
-        | (rules.one_pcp and _ffi.RULE_ONE_PCP),
+        | (rules.one_pcp and _ffi.RULE_ONE_PCP)
+        | (rules.unevictable_lru and _ffi.RULE_UNEVICTABLE_LRU),
         "closed_rules": closed_rules(rules),
     }
 

@@ -167,6 +167,12 @@ RULES: Final[dict[str, Rule]] = {
         "mm/rmap.c try_to_unmap_one()",
         off=False,
     ),
+    "unevictable_lru": Rule(
+        "pages locked in memory are on a list apart, not active or inactive",
+        _old_new(False, True),
+        "mm/swap.c lru_add_fn(), since 2.6.28",
+        off=False,
+    ),
     "oom": Rule("f(OomView) -> kill", _all(rules26.oom_260), "out_of_memory()"),
     "swappiness": Rule("vm_swappiness, percent", _all(60), "mm/vmscan.c, 2.6.0"),
     "dirty_background_ratio": Rule(
@@ -279,6 +285,7 @@ class Rules(NamedTuple):
     one_pcp: bool = False
     direct_reclaim: Callable[[Sequence[ListZone]], list[int]] = rules26.reclaim_node
     unmap_refuses_young: bool = False
+    unevictable_lru: bool = False
     oom: Callable[[OomView], bool] = rules26.oom_260
     swappiness: int = 0
     dirty_background_ratio: int = 0

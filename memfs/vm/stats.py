@@ -25,7 +25,12 @@ HIGHMEM = 2
 
 
 class Sums(NamedTuple):
-    """What adds up over zones and nodes; pages."""
+    """What adds up over zones and nodes; pages.
+
+    Pages that are locked in memory are `mlocked`. Where the kernel has a list for
+    them, those on it are `unevictable`, and neither active nor inactive.
+    `evictable_file`: pages of files on the two lists but for those, on any kernel.
+    """
 
     present: int = 0
     managed: int = 0
@@ -39,8 +44,11 @@ class Sums(NamedTuple):
     inactive: int = 0
     active_anon: int = 0
     inactive_anon: int = 0
-    isolated: int = 0
+    isolated_anon: int = 0
+    isolated_file: int = 0
+    unevictable: int = 0
     mlocked: int = 0
+    evictable_file: int = 0
     file: int = 0
     shmem: int = 0
     anon: int = 0
@@ -76,6 +84,11 @@ class Sums(NamedTuple):
     def inactive_file(self) -> int:
         """Pages of files on the inactive list."""
         return self.inactive - self.inactive_anon
+
+    @property
+    def isolated(self) -> int:
+        """Pages on no list that an operation holds."""
+        return self.isolated_anon + self.isolated_file
 
     @property
     def cached(self) -> int:
@@ -121,14 +134,17 @@ class Snapshot(NamedTuple):
     host: HostStat
 
 
-def zone_sums(stat: ZoneStat, high_type: int = HIGHMEM) -> Sums:
+def zone_sums(stat: ZoneStat, high_type: int = HIGHMEM, apart: bool = False) -> Sums:
     """One zone's figures under the names that add up.
 
     Args:
         stat: of the core.
         high_type: the zone type that is high memory.
+        apart: pages that are locked in memory are on a list of their own.
     """
     item = stat.item
+    lists = stat.lists(apart)
+    isolated_anon = item[ZoneItem.NR_ISOLATED_ANON]
     free = stat.usable if stat.open else 0
     high = stat.type == high_type
     slab = item[ZoneItem.NR_RADIX] + item[ZoneItem.NR_SHMEMDIR]
@@ -141,12 +157,15 @@ def zone_sums(stat: ZoneStat, high_type: int = HIGHMEM) -> Sums:
         high_free=free if high else 0,
         pcp=item[ZoneItem.NR_PCP],
         pagevec=item[ZoneItem.NR_PAGEVEC],
-        active=item[ZoneItem.NR_ACTIVE],
-        inactive=item[ZoneItem.NR_INACTIVE],
-        active_anon=item[ZoneItem.NR_ACTIVE_ANON],
-        inactive_anon=item[ZoneItem.NR_INACTIVE_ANON],
-        isolated=item[ZoneItem.NR_ISOLATED],
+        active=lists.active,
+        inactive=lists.inactive,
+        active_anon=lists.active_anon,
+        inactive_anon=lists.inactive_anon,
+        isolated_anon=isolated_anon,
+        isolated_file=item[ZoneItem.NR_ISOLATED] - isolated_anon,
+        unevictable=lists.unevictable,
         mlocked=item[ZoneItem.NR_MLOCKED],
+        evictable_file=stat.lists(True).file,
         file=item[ZoneItem.NR_FILE],
         shmem=item[ZoneItem.NR_SHMEM],
         anon=item[ZoneItem.NR_ANON],
@@ -233,7 +252,8 @@ class Figures:
         last = self._zones.get(zid)
         if last is not None and last[0] is stat and last[1] == before:
             return last[2]
-        sums = zone_sums(stat, self._m.rules.high_type)
+        rules = self._m.rules
+        sums = zone_sums(stat, rules.high_type, rules.unevictable_lru)
         if before is not None:
             sums = added((sums, retired(before)))
         self._zones[zid] = stat, before, sums

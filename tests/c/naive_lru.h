@@ -149,9 +149,24 @@ static inline void naive_store(struct naive_lru *lru, struct vm *vm, u32 zid)
 static inline void naive_count(struct zone *z, const struct page *p, u32 active,
 			       u32 one)
 {
+	bool anon = p->flags & PG_SWAPBACKED, mlocked = p->flags & PG_MLOCKED;
+
 	z->item[active ? NR_ACTIVE : NR_INACTIVE] += one;
-	if (p->flags & PG_SWAPBACKED)
+	if (anon)
 		z->item[active ? NR_ACTIVE_ANON : NR_INACTIVE_ANON] += one;
+	if (mlocked && anon)
+		z->item[active ? NR_ACTIVE_ANON_MLOCKED : NR_INACTIVE_ANON_MLOCKED] +=
+			one;
+	if (mlocked && !anon)
+		z->item[active ? NR_ACTIVE_FILE_MLOCKED : NR_INACTIVE_FILE_MLOCKED] +=
+			one;
+}
+
+static inline void naive_count_held(struct zone *z, const struct page *p, u32 one)
+{
+	z->item[NR_ISOLATED] += one;
+	if (p->flags & PG_SWAPBACKED)
+		z->item[NR_ISOLATED_ANON] += one;
 }
 
 /* Up to nr pages off the tail of a list, the oldest at the tail of hold. */
@@ -164,7 +179,7 @@ static inline void naive_isolate(struct naive_lru *lru, struct vm *vm, struct zo
 		struct page *p = &vm->pages[pfn];
 
 		naive_count(z, p, active, (u32)-1);
-		z->item[NR_ISOLATED]++;
+		naive_count_held(z, p, 1);
 		p->flags = ((p->flags & ~(u32)PG_LRU) | PG_ISOLATED) + EXTRA_ONE;
 		naive_add_head(lru, hold, pfn);
 	}
@@ -181,7 +196,7 @@ static inline bool naive_putback(struct naive_lru *lru, struct vm *vm, struct zo
 {
 	struct page *p = &vm->pages[pfn];
 
-	z->item[NR_ISOLATED]--;
+	naive_count_held(z, p, (u32)-1);
 	p->flags = (p->flags & ~(u32)(PG_ISOLATED | PG_ACTIVE)) - EXTRA_ONE;
 	if (!naive_in_use(p)) {
 		vm_put_page(vm, pfn, true);

@@ -216,7 +216,7 @@ static inline void naive_hold(struct naive_mig *nm, struct zone *z, u32 pfn, u32
 	struct vm_migrate *mig = nm->mig;
 
 	naive_count(z, p, (p->flags & PG_ACTIVE) != 0, (u32)-1);
-	z->item[NR_ISOLATED]++;
+	naive_count_held(z, p, 1);
 	p->flags = ((p->flags & ~(u32)PG_LRU) | PG_ISOLATED) + EXTRA_ONE;
 	mig->hold[mig->nr_hold] = pfn;
 	mig->hold_why[mig->nr_hold++] = (u8)why;
@@ -227,7 +227,7 @@ static inline void naive_unhold(struct naive_mig *nm, struct zone *z, u32 pfn)
 	struct page *p = &nm->vm->pages[pfn];
 
 	p->flags = (p->flags & ~(u32)PG_ISOLATED) - EXTRA_ONE;
-	z->item[NR_ISOLATED]--;
+	naive_count_held(z, p, (u32)-1);
 }
 
 static inline u32 naive_left(struct naive_mig *nm, u32 active)

@@ -3,8 +3,9 @@
  *
  * Two zones (a node each), three files whose bytes lie in unlinked host files,
  * one tmpfs file, four anonymous areas, two areas that map a file (shared and
- * private). scene_run() does a number of random things to it. The same seed
- * gives the same machine, whatever runs the reclaim: scene->reclaim is a hook.
+ * private), two areas that are locked in memory (anonymous, of a file). scene_run()
+ * does a number of random things to it. The same seed gives the same machine,
+ * whatever runs the reclaim: scene->reclaim is a hook.
  */
 #ifndef SCENE_H
 #define SCENE_H
@@ -18,11 +19,12 @@
 #define FILE_PAGES 1500u
 #define NR_AREAS 6u
 #define AREA_PAGES 1100u
+#define LOCKED_PAGES 150u
 
 struct scene {
 	struct vm *vm;
 	FILE *host[NR_FILES];
-	u32 file[NR_FILES], area[NR_AREAS];
+	u32 file[NR_FILES], area[NR_AREAS], locked[2];
 	u64 seed;
 	void (*reclaim)(struct scene *sc, struct vm_reclaim *rc, u32 nr_refill);
 	void *arg;
@@ -83,6 +85,11 @@ static inline void scene_areas(struct scene *sc)
 			vm, mm, i == 4 ? VM_VMA_WRITE | VM_VMA_SHARED : VM_VMA_WRITE,
 			sc->file[i - 4], 0, 0x5000, AREA_PAGES);
 	}
+	for (i = 0; i < 2; i++)
+		sc->locked[i] = vm_mmap(vm, vm_mm_create(vm, 200 + i),
+					VM_VMA_WRITE | VM_VMA_LOCKED,
+					i ? sc->file[0] : VM_NO_ID, 0, 0x9000,
+					LOCKED_PAGES);
 }
 
 static inline void scene_init(struct scene *sc, struct vm_config conf, u64 seed)
@@ -179,11 +186,12 @@ static inline void scene_write(struct scene *sc, u32 file, u32 page, u32 nr)
 		scene_help(sc, rc);
 }
 
-static inline void scene_touch(struct scene *sc, u32 area, u32 first, u32 nr, u32 flags)
+static inline void scene_touch_area(struct scene *sc, u32 area, u32 first, u32 nr,
+				    u32 flags)
 {
 	struct vm_touch t = {
-		.mm = sc->vm->vmas[sc->area[area]].mm,
-		.vma = sc->area[area],
+		.mm = sc->vm->vmas[area].mm,
+		.vma = area,
 		.flags = flags,
 		.first = first,
 		.nr = nr,
@@ -194,6 +202,11 @@ static inline void scene_touch(struct scene *sc, u32 area, u32 first, u32 nr, u3
 
 	while ((rc = vm_touch(sc->vm, &t, NONE)))
 		scene_help(sc, rc);
+}
+
+static inline void scene_touch(struct scene *sc, u32 area, u32 first, u32 nr, u32 flags)
+{
+	scene_touch_area(sc, sc->area[area], first, nr, flags);
 }
 
 static inline void scene_writeback(struct scene *sc, u32 file)
@@ -218,6 +231,9 @@ static inline void scene_step(struct scene *sc)
 		scene_read(sc, file, page, nr);
 	else if (what < 7)
 		scene_write(sc, file, page, nr);
+	else if (what < 8)
+		scene_touch_area(sc, sc->locked[area & 1], first % (LOCKED_PAGES - nr),
+				 nr, flags);
 	else if (what < 12)
 		scene_touch(sc, area, first, nr, flags);
 	else if (what < 13)

@@ -212,6 +212,11 @@ static void one_thing(struct storm *st)
 
 /* ---- beginning and end ---- */
 
+static void end_area(struct vm *vm, u32 area)
+{
+	CHECK_EQ(VM_DONE, vm_mm_destroy(vm, vm->vmas[area].mm, NONE));
+}
+
 static void storm_init(struct storm *st, u64 seed)
 {
 	struct vm_config conf = small_config(SCENE_PAGES);
@@ -231,9 +236,9 @@ static void storm_init(struct storm *st, u64 seed)
 		st->size[i] = MAX_BYTES;
 	}
 	for (u32 i = 0; i < NR_AREAS; i++)
-		CHECK_EQ(VM_DONE,
-			 vm_mm_destroy(st->sc.vm, st->sc.vm->vmas[st->sc.area[i]].mm,
-				       NONE));
+		end_area(st->sc.vm, st->sc.area[i]);
+	for (u32 i = 0; i < ARRAY_SIZE(st->sc.locked); i++)
+		end_area(st->sc.vm, st->sc.locked[i]);
 	for (u32 i = 0; i < MAX_TASKS; i++)
 		st->task[i].mm = NONE;
 }

@@ -174,6 +174,10 @@ BREAK(anon_flag, del_flags(user_page(PG_ANON, 0), PG_SWAPBACKED))
 BREAK(anon_in_tree, add_flags(user_page(PG_CACHED, 0), PG_ANON | PG_SWAPBACKED))
 BREAK(no_transfer, add_flags(user_page(PG_ANON, PG_SWAPCACHE), PG_LOCKED))
 BREAK(buffers, add_flags(user_page(PG_ANON, 0), PG_PRIVATE))
+BREAK(mlocked_flag, add_flags(user_page(PG_LRU | PG_CACHED, PG_MLOCKED), PG_MLOCKED))
+BREAK(unlocked_flag, del_flags(user_page(PG_LRU | PG_MLOCKED, 0), PG_MLOCKED))
+BREAK(mlocked_item, POKE(zone()->item[NR_ACTIVE_FILE_MLOCKED],
+			 zone()->item[NR_ACTIVE_FILE_MLOCKED] + 1))
 BREAK(both_ways, add_flags(user_page(PG_WRITEBACK, 0), PG_LOCKED))
 BREAK(rmap_kind, add_flags(user_page(PG_LRU, 0), RMAP_MASK))
 BREAK(owner, POKE(page(typed_page(VM_T_KERNEL, VM_K_PAGETABLE))->index, 1000))
@@ -195,10 +199,13 @@ static const struct damage damages[] = {
 	D(anon_in_tree, "anonymous, but in a tree"),
 	D(no_transfer, "in transfer, but cached nowhere"),
 	D(buffers, "buffers on a page"),
+	D(mlocked_flag, "locked in memory by its areas 0"),
+	D(unlocked_flag, "locked in memory by its areas 1"),
+	D(mlocked_item, "item 11: counter"),
 	D(both_ways, "read and written at once"),
 	D(rmap_kind, ": flags 0x"),
 	D(free_counter, "places sum to"),
-	D(negative, "item 15 is -1"),
+	D(negative, "item 20 is -1"),
 	D(marks, "out of order"),
 	D(managed, "managed"),
 	D(zid, "calls itself 4"),
@@ -251,7 +258,7 @@ static const struct damage damages[] = {
 	D(owner, "not of owner 1000"),
 	D(kernel_kind, "kind 9"),
 	D(stamp, "is not that of its task"),
-	D(mapped_item, "item 13"),
+	D(mapped_item, "item 18"),
 };
 
 static void test_every_damage_is_named(void)

@@ -6,6 +6,7 @@ import pytest
 from vmkit import MIB, assert_valid, empty, read, refused, write
 
 from memfs.vm import Layout, Machine, Target, VmError
+from memfs.vm._ffi import ZoneItem
 
 
 @pytest.mark.parametrize(
@@ -156,9 +157,9 @@ def test_plug_takes_pages_of_node_0_for_its_tables():
         free = m.snapshot().total.free
         m.sched.run(m.plug(1))
         assert free - m.snapshot().total.free >= 4
-        assert m.zone_stat(0).item[19] == 4
+        assert m.zone_stat(0).item[ZoneItem.NR_KERNEL_OTHER] == 4
         m.sched.run(m.unplug(1))
-        assert m.zone_stat(0).item[19] == 0
+        assert m.zone_stat(0).item[ZoneItem.NR_KERNEL_OTHER] == 0
         assert_valid(m)
 
 
@@ -177,7 +178,7 @@ def test_plug_on_a_full_node_0_is_enomem():
 
         assert caught.value.name == "ENOMEM"
         assert not m.nodes[1].plugged
-        assert m.zone_stat(0).item[19] == 0
+        assert m.zone_stat(0).item[ZoneItem.NR_KERNEL_OTHER] == 0
         assert_valid(m)
         m.sched.run(shm.drop())
         m.sched.run(m.plug(1))

@@ -45,7 +45,8 @@ enum vm_closed_rules {
 enum vm_rules {
 	VM_RULE_CUMULATIVE_MIN = 1,	 /* marks add up along the zonelist */
 	VM_RULE_UNMAP_REFUSES_YOUNG = 2, /* 2.6.7 try_to_unmap() */
-	VM_RULE_ONE_PCP = 4		 /* no cold per-CPU list */
+	VM_RULE_ONE_PCP = 4,		 /* no cold per-CPU list */
+	VM_RULE_UNEVICTABLE_LRU = 8	 /* pages locked in memory: on a list apart */
 };
 
 #define VM_NO_PFN 0xffffffffu

@@ -14,10 +14,15 @@ enum vm_zone_item {
 	NR_PAGEVEC,
 	NR_ACTIVE,
 	NR_INACTIVE,
-	NR_ISOLATED,
+	NR_ISOLATED,	  /* on no list, held by an operation */
+	NR_ISOLATED_ANON, /* of NR_ISOLATED: anonymous and tmpfs */
 	NR_ACTIVE_ANON,	  /* of NR_ACTIVE: anonymous and tmpfs */
 	NR_INACTIVE_ANON, /* of NR_INACTIVE: anonymous and tmpfs */
-	NR_MLOCKED,
+	NR_MLOCKED,	  /* locked in memory; of them on a list, by list and kind: */
+	NR_INACTIVE_FILE_MLOCKED,
+	NR_ACTIVE_FILE_MLOCKED,
+	NR_INACTIVE_ANON_MLOCKED,
+	NR_ACTIVE_ANON_MLOCKED,
 	NR_FILE,      /* page cache with tmpfs, without the swap cache */
 	NR_SHMEM,     /* of NR_FILE: tmpfs */
 	NR_ANON,      /* anonymous pages */
@@ -103,7 +108,7 @@ struct vm_zone_stat {
 	uint32_t pages_min, pages_low, pages_high;
 	uint32_t open, all_unreclaimable, populated;
 	uint64_t pages_scanned;
-	uint32_t item[32];	/* enum vm_zone_item */
+	uint32_t item[40];	/* enum vm_zone_item */
 	uint64_t numa[12];	/* enum vm_numa_item */
 	uint32_t free_area[11]; /* blocks of each order */
 	uint32_t pcp_hot_low, pcp_hot_high, pcp_cold_low, pcp_cold_high, pcp_batch;

@@ -41,16 +41,14 @@ nr_swapcached pgpromote_success pgpromote_candidate
 )
 
 
-# What the model has of each, by the name of a figure of Sums. There is no list of pages
-# that cannot be evicted: those that are locked into memory stay on the two lists, as in
-# 2.6, and are counted there, too. Pages on hold are not told apart by kind.
+# What the model has of each, by the name of a figure of Sums.
 ZONE_FIGURES: Final = {
     "nr_free_pages": "free",
     "nr_zone_inactive_anon": "inactive_anon",
     "nr_zone_active_anon": "active_anon",
     "nr_zone_inactive_file": "inactive_file",
     "nr_zone_active_file": "active_file",
-    "nr_zone_unevictable": "mlocked",
+    "nr_zone_unevictable": "unevictable",
     "nr_zone_write_pending": "write_pending",
     "nr_mlock": "mlocked",
     "numa_hit": "numa_hit",
@@ -65,9 +63,10 @@ NODE_FIGURES: Final = {
     "nr_active_anon": "active_anon",
     "nr_inactive_file": "inactive_file",
     "nr_active_file": "active_file",
-    "nr_unevictable": "mlocked",
+    "nr_unevictable": "unevictable",
     "nr_slab_reclaimable": "slab",
-    "nr_isolated_file": "isolated",
+    "nr_isolated_anon": "isolated_anon",
+    "nr_isolated_file": "isolated_file",
     "nr_anon_pages": "anon_mapped",
     "nr_mapped": "mapped",
     "nr_file_pages": "cached",

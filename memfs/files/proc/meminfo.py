@@ -22,7 +22,10 @@ VMALLOC_KB: Final = 34359738367  # 32 TiB, less one byte
 
 
 def lists(sums: Sums) -> dict[str, int]:
-    """Active, Inactive and their parts, and Unevictable; pages."""
+    """Active, Inactive and their parts, and Unevictable; pages.
+
+    What is locked in memory is one or the other: 2.6 had no list for it.
+    """
     return {
         "Active": sums.active,
         "Inactive": sums.inactive,
@@ -30,7 +33,7 @@ def lists(sums: Sums) -> dict[str, int]:
         "Inactive(anon)": sums.inactive_anon,
         "Active(file)": sums.active_file,
         "Inactive(file)": sums.inactive_file,
-        "Unevictable": sums.mlocked,
+        "Unevictable": sums.unevictable,
         "Mlocked": sums.mlocked,
     }
 
@@ -38,12 +41,15 @@ def lists(sums: Sums) -> dict[str, int]:
 def available(mount: Mount, snapshot: Snapshot) -> int:
     """Pages that programs can have without swapping.
 
+    Pages of files that are locked in memory are none, on machines of 2.6 as well,
+    where Linux's formula would find them on the lists.
+
     Source: mm/page_alloc.c si_mem_available(), Linux 6.1.
     """
     sums = snapshot.total
     low = sum(zone.pages_low for zone in snapshot.zones.values() if zone.open)
     kept = sum(reserve(mount.machine, zid) for zid in snapshot.zones)
-    cache = sums.active_file + sums.inactive_file
+    cache = sums.evictable_file
     pages = sums.free - kept
     pages += cache - min(cache // 2, low)
     pages += sums.slab - min(sums.slab // 2, low)

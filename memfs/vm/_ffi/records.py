@@ -18,9 +18,14 @@ class ZoneItem(IntEnum):
     NR_ACTIVE = lib.NR_ACTIVE
     NR_INACTIVE = lib.NR_INACTIVE
     NR_ISOLATED = lib.NR_ISOLATED
+    NR_ISOLATED_ANON = lib.NR_ISOLATED_ANON
     NR_ACTIVE_ANON = lib.NR_ACTIVE_ANON
     NR_INACTIVE_ANON = lib.NR_INACTIVE_ANON
     NR_MLOCKED = lib.NR_MLOCKED
+    NR_INACTIVE_FILE_MLOCKED = lib.NR_INACTIVE_FILE_MLOCKED
+    NR_ACTIVE_FILE_MLOCKED = lib.NR_ACTIVE_FILE_MLOCKED
+    NR_INACTIVE_ANON_MLOCKED = lib.NR_INACTIVE_ANON_MLOCKED
+    NR_ACTIVE_ANON_MLOCKED = lib.NR_ACTIVE_ANON_MLOCKED
     NR_FILE = lib.NR_FILE
     NR_SHMEM = lib.NR_SHMEM
     NR_ANON = lib.NR_ANON
@@ -81,6 +86,26 @@ NUMA_NAMES: Final = (
 )
 
 
+# On the inactive list, on the active one.
+FILE_MLOCKED: Final = ZoneItem.NR_INACTIVE_FILE_MLOCKED, ZoneItem.NR_ACTIVE_FILE_MLOCKED
+ANON_MLOCKED: Final = ZoneItem.NR_INACTIVE_ANON_MLOCKED, ZoneItem.NR_ACTIVE_ANON_MLOCKED
+
+
+class Lists(NamedTuple):
+    """Pages on the lists of a zone; anonymous ones are with those of tmpfs."""
+
+    inactive: int
+    active: int
+    inactive_anon: int
+    active_anon: int
+    unevictable: int = 0
+
+    @property
+    def file(self) -> int:
+        """Pages of files, on both."""
+        return self.inactive + self.active - self.inactive_anon - self.active_anon
+
+
 class ZoneStat(NamedTuple):
     """One zone at one instant, pages; see struct vm_zone_stat."""
 
@@ -119,13 +144,35 @@ class ZoneStat(NamedTuple):
 
     @property
     def active(self) -> int:
-        """Pages on the active list."""
+        """Pages on the active list, those that are locked in memory too."""
         return self.item[ZoneItem.NR_ACTIVE]
 
     @property
     def inactive(self) -> int:
-        """Pages on the inactive list."""
+        """Pages on the inactive list, those that are locked in memory too."""
         return self.item[ZoneItem.NR_INACTIVE]
+
+    def lists(self, apart: bool) -> Lists:
+        """What is on the lists.
+
+        Args:
+            apart: pages that are locked in memory are on a list of their own.
+        """
+        item = self.item
+        inactive, active = item[ZoneItem.NR_INACTIVE], item[ZoneItem.NR_ACTIVE]
+        inactive_anon = item[ZoneItem.NR_INACTIVE_ANON]
+        active_anon = item[ZoneItem.NR_ACTIVE_ANON]
+        if not apart:
+            return Lists(inactive, active, inactive_anon, active_anon)
+        files = item[FILE_MLOCKED[0]], item[FILE_MLOCKED[1]]
+        anon = item[ANON_MLOCKED[0]], item[ANON_MLOCKED[1]]
+        return Lists(
+            inactive - files[0] - anon[0],
+            active - files[1] - anon[1],
+            inactive_anon - anon[0],
+            active_anon - anon[1],
+            sum(files) + sum(anon),
+        )
 
 
 class Need(NamedTuple):
