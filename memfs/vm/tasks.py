@@ -242,7 +242,8 @@ class Task:
     def _inherit(self, parent: Area) -> Op[None]:
         # The same pages at the same addresses, under the same number.
         self._next_area, self._next_vpn = parent.id, parent.vpn
-        flags = area_flags(parent.writable, parent.shared, parent.locked)
+        # A lock in memory is the parent's own: kernel/fork.c dup_mmap().
+        flags = area_flags(parent.writable, parent.shared)
         area = self.areas[self._map(parent.nr, flags, parent.file)]
         cursor = 0
 

@@ -112,6 +112,20 @@ def test_an_area_that_is_not_locked_changes_nothing(m, host_file):
     assert_locked(m, 0, N)
 
 
+def test_a_child_does_not_inherit_the_lock(m):
+    """What it has of its own after a write can be reclaimed."""
+    parent, area = locked_anon(m)
+    child = run(m, parent.fork(2))
+    assert not child.area(area).locked
+    assert_locked(m, N)
+    run(m, child.touch(area, passes=1, nr=100))
+    assert_locked(m, N, 100)
+    run(m, parent.exit())
+    assert_locked(m, 0, N)
+    run(m, child.exit())
+    assert_locked(m, 0)
+
+
 def test_the_end_of_a_task_gives_all_of_it_back(m, host_file):
     """Its own pages are gone, those of the file stay."""
     file = cached(m, host_file())
