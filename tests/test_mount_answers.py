@@ -97,6 +97,17 @@ def test_offline(mount, data):
     assert text(mount, f"{MEMORY}/memory35/valid_zones") == "Normal Movable\n"
 
 
+def test_a_block_with_a_hole(mount):
+    """It shows the one zone that it is in; it cannot go, nor can one of two zones."""
+    for number, zones in ((15, "DMA32\n"), (0, "none\n")):
+        block = f"{MEMORY}/memory{number}"
+        for _ in range(2):
+            assert text(mount, f"{block}/valid_zones") == zones
+            assert text(mount, f"{block}/removable") == "1\n"
+            assert answers(mount, f"{block}/state", b"offline") == ["EINVAL"]
+            assert text(mount, f"{block}/state") == "online\n"
+
+
 @pytest.mark.parametrize("state", ["online", "offline"])
 @pytest.mark.parametrize("data", [*NEITHER, b""])
 def test_no_state(mount, state, data):

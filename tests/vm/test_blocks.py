@@ -324,6 +324,21 @@ def test_not_whole_in_one_zone(modern):
     assert refused(modern, modern.block_offline(14)) == "EBUSY"
 
 
+@pytest.mark.parametrize("layout", ["modern", "holes"])
+def test_a_hole_does_not_hide_the_zone_of_a_block(layout):
+    """As captured of block 15: it is in one zone, and cannot go all the same."""
+    with Machine(Layout.builtin(layout)) as m:
+        cut, holed = m.blocks.get(0), m.blocks.get(15)
+        assert holed.pages < m.layout.block_pages
+        assert len(cut.zones) == 2
+        for _ in range(2):
+            assert m.blocks.valid_zones(holed) == ["DMA32"]
+            assert m.blocks.valid_zones(cut) == ["none"]
+            assert (holed.state, holed.removable) == ("online", 1)
+            assert refused(m, m.block_offline(15)) == "EINVAL"
+        assert_valid(m)
+
+
 def test_a_page_that_can_never_move_is_said_at_once(modern):
     """EBUSY before anything has moved."""
     task = modern.tasks.create("hog", 1)
