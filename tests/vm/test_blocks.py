@@ -15,6 +15,7 @@ NODE1 = 64
 SLOT = 2
 SLOT_BLOCK = 128
 BLOCK = 8 * MIB
+BLOCK_61 = 32768  # pages
 
 
 @pytest.fixture
@@ -322,6 +323,47 @@ def test_not_whole_in_one_zone(modern):
     assert refused(modern, modern.block_offline(0)) == "EINVAL"
     assert refused(modern, modern.block_offline(15)) == "EINVAL"
     assert refused(modern, modern.block_offline(14)) == "EBUSY"
+
+
+def test_a_zone_is_shown_from_its_first_page_on(modern):
+    """Wherever that is once its first block has gone, and has come back."""
+    zone = modern.zones[6]
+    numbers = [*range(32, 35)]
+    assert zone.shown_start == zone.start_pfn == 32 * BLOCK_61
+    for number in numbers:
+        run(modern, modern.block_offline(number))
+        assert zone.shown_start == zone.start_pfn == (number + 1) * BLOCK_61
+    run(modern, modern.block_online(33))
+    assert zone.shown_start == zone.start_pfn == 33 * BLOCK_61
+    run(modern, modern.block_online(32))
+    assert zone.shown_start == 32 * BLOCK_61
+    assert modern.zones[0].shown_start == 1
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_a_node_whose_last_zone_goes_has_the_gate_of_that_zone(is_open):
+    """Not its own of before: a zone that it has not had yet comes with it."""
+    text = 'kernel = "6.1"\n[[node]]\nsize = "5G"\n[[node]]\nsize = "1G"\n'
+    with Machine(Layout.parse(text)) as m:
+        node = m.nodes[1]
+        if is_open:
+            run(m, m.disable_node(1))
+            run(m, m.enable_zone(6))
+        else:
+            run(m, m.disable_zone(6))
+        assert node.gate_open is not is_open
+        for number in range(40, 48):
+            run(m, m.block_offline(number))
+
+        assert node.zones == []
+        assert (node.enabled, node.state == "enabled") == (is_open, is_open)
+        if is_open:
+            run(m, m.block_online(44, "online_movable"))
+            assert node.zones[0].gate_open
+        else:
+            for way in ("online", "online_movable"):
+                assert refused(m, m.block_online(44, way)) == "EBUSY"
+        assert_valid(m)
 
 
 @pytest.mark.parametrize("layout", ["modern", "holes"])

@@ -152,3 +152,17 @@ def test_load_names_a_machine_after_its_file(tmp_path):
 
     assert Layout.load(tmp_path / "box.toml").name == "box"
     assert Layout.load(tmp_path / "other.toml").name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("text", "pages"),
+    [
+        ('swap = "1T"\n' + NODE, (1 << 28) - 1),
+        ("swap = 1099511623680\n" + NODE, (1 << 28) - 1),
+        ("swap = 1099511619584\n" + NODE, (1 << 28) - 2),
+        ('kernel = "6.1"\n[[node]]\nsize = "1T"\n', (1 << 28) - 1),
+    ],
+)
+def test_the_most_swap(text, pages):
+    """A page less than there are numbers: one of them says that there is no slot."""
+    assert Layout.parse(text).swap_pages == pages
