@@ -62,9 +62,9 @@ def open(handlers: Handlers, ino: int, request: bytes) -> bytes | None:
 def opendir(handlers: Handlers, ino: int, request: bytes) -> bytes | None:
     node = handlers.dir_at(ino)
     pid = wirebytes.pid_in(request)
-    if handlers.listing_waits(node, pid):
+    if handlers.listing_waits(node, ino, pid):
         return None
-    return wirebytes.open_out(handlers.open_dir(node, pid), 0)
+    return wirebytes.open_out(handlers.open_dir(node, ino, pid), 0)
 
 
 def readdirplus(handlers: Handlers, ino: int, request: bytes) -> bytes | None:

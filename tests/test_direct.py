@@ -12,6 +12,7 @@ import trio
 from memvolume import MemVolume
 
 from memfs.direct import NODES, NONE, NOT, VOLUMES, Direct
+from memfs.doing import Doing
 from memfs.handlers import Handlers
 from memfs.inodes import ROOT, number
 from memfs.listings import Listings
@@ -335,7 +336,7 @@ def test_a_directory_with_a_volume_goes_the_long_way_from_there(nodes):
 
 async def test_a_listing_that_has_to_wait_goes_the_long_way(nodes, tree):
     """While names change."""
-    listings = tree.listings = Listings(trio)
+    listings = tree.listings = Listings(trio, lambda pid: Doing(True, 0.0, 0))
     comes = looked_up(nodes, b"comes")
     async with listings.change(PID + 1, lambda: False):
         assert asked(nodes, OPENDIR, comes, bytes(8)) == NOT

@@ -11,13 +11,12 @@ import tarfile
 import pytest
 from click.testing import CliRunner
 from fakesys import MACHINES
-from mounting import MEMFS, ROOT, mounted
+from mounting import MEMFS, PATIENCE_S, ROOT, mounted
 
 from memfs.cli.group import cli
 from memfs.machines.source import import_text
 from memfs.vm import Layout
 
-PATIENCE_S = 60
 COLUMNS = "RANGE,SIZE,STATE,REMOVABLE,BLOCK,NODE"
 
 

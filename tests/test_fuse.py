@@ -16,7 +16,7 @@ import threading
 import time
 
 import pytest
-from mounting import mounted, wait_until
+from mounting import PATIENCE_S, mounted, wait_until
 
 pytestmark = pytest.mark.mount
 
@@ -252,7 +252,7 @@ def test_a_trapped_signal_is_eintr_and_the_script_goes_on(fake):
     client = fake.client(script, "bash", **pipes)
     wait_until(lambda: waiting(fake) == 1)
     os.killpg(client.pid, signal.SIGINT)
-    out, _ = client.communicate(timeout=10)
+    out, _ = client.communicate(timeout=PATIENCE_S)
     assert out.split()[0] == "trapped"
     assert int(out.split()[1]) != 0
 

@@ -30,6 +30,7 @@ RANKS = (
         "memfs.doctor",
         "memfs.mountpoints",
         "memfs.namespace",
+        "memfs.doing",
         "memfs.shim",
         "memfs.lanes",
     ),

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from mounting import MEMFS, start
+from mounting import MEMFS, PATIENCE_S, start
 
 pytestmark = pytest.mark.mount
 
@@ -94,7 +94,7 @@ def sh(script: str, *args: object) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -626,7 +626,7 @@ def test_random_operations_while_memory_is_taken_away(here, mount):
         [*fsx, "--ops=700", "--procs=3", "--size=3000000", "--seed=7"],
         stderr=subprocess.PIPE,
         text=True,
-        timeout=200,
+        timeout=PATIENCE_S,
     )
     (here / "go").unlink()
 

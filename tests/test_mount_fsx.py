@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.mount, pytest.mark.slow]
 OPS = 25_000  # of each process
 PROCESSES = 4  # in each place
 PLACES = {"files": 1, "shm": 100}  # and the first seed there
-PATIENCE_S = 280
+PATIENCE_S = 900
 
 PURGES = """
     while [ -e "$1" ]; do

@@ -247,7 +247,7 @@ def test_a_program_lives_here(mount, things, program, place):
         cwd=here,
         capture_output=True,
         text=True,
-        timeout=80,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

@@ -10,7 +10,7 @@ from mounting import MEMFS, mounted
 pytestmark = pytest.mark.mount
 
 NEWS = select.POLLPRI | select.POLLERR
-PATIENCE_MS = 30_000
+PATIENCE_MS = 240_000
 STATE = "sys/devices/system/memory/memory70/state"
 TINY = 'kernel = "2.6.7"\nswap = "64M"\n[[node]]\nsize = "32M"\n'
 

@@ -21,7 +21,7 @@ import sys
 import threading
 
 import pytest
-from mounting import wait_until
+from mounting import PATIENCE_S, wait_until
 from test_mount_files import errno_of, memfs, root_only, sh
 
 pytestmark = pytest.mark.mount
@@ -189,7 +189,7 @@ def test_asynchronous_io(here, async_io, interface, direct):
         [async_io, interface, here / "f", direct],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     if done.returncode == 77:
@@ -358,7 +358,7 @@ except BlockingIOError:
 
 def other_gets(here, call):
     command = [sys.executable, "-c", TRY, here / "f", call]
-    return subprocess.run(command, check=False, timeout=60).returncode == 0
+    return subprocess.run(command, check=False, timeout=PATIENCE_S).returncode == 0
 
 
 @pytest.mark.parametrize("call", ["flock", "lockf"])

@@ -16,7 +16,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from mounting import MEMFS, ROOT, mounted, wait_until
+from mounting import MEMFS, PATIENCE_S, ROOT, mounted, wait_until
 from terminal import draws
 
 from memfs import namespace
@@ -24,7 +24,6 @@ from memfs import namespace
 PR_SET_DUMPABLE = 4
 pytestmark = pytest.mark.mount
 
-PATIENCE_S = 60
 # Without process accounting, which is a matter of the whole host.
 ATOP = ("env", "ATOPACCT=", "atop")
 # The real machine is never to be changed by a test that went astray.
@@ -386,7 +385,7 @@ def free_port():
 def fetch(url):
     """What is at *url*, or nothing while nobody answers."""
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
             return answer.read().decode()
     except OSError:
         return ""

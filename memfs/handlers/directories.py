@@ -27,19 +27,21 @@ class Directories(Base):
             return self._new(self.at(inode))
         node = self.dir_at(inode)
         if node.dynamic and self.listings is not None:
-            await self.listings.begin(ctx.pid)
-        return self.open_dir(node, ctx.pid)
+            await self.listings.begin(ctx.pid, inode)
+        return self.open_dir(node, inode, ctx.pid)
 
-    def listing_waits(self, node: Dir, pid: int) -> bool:
+    def listing_waits(self, node: Dir, ino: int, pid: int) -> bool:
         """Whether who opens a directory has to wait for a change."""
-        return node.dynamic and self.listings is not None and self.listings.waits(pid)
+        return (
+            node.dynamic and self.listings is not None and self.listings.waits(pid, ino)
+        )
 
-    def open_dir(self, node: Dir, pid: int) -> int:
+    def open_dir(self, node: Dir, ino: int, pid: int) -> int:
         """Open a generated directory as it is now; its handle."""
         children = (b".", node), (b"..", node), *node.entries()
         fh = self._new(Listing(children, self._shim.era))
         if node.dynamic and self.listings is not None:
-            self.listings.begun(fh, pid)
+            self.listings.begun(fh, pid, ino)
         return fh
 
     def _new(self, opened: Listing | tuple[Volume, int, int]) -> int:
