@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal as signals
 import subprocess
 from pathlib import Path
 
 import pytest
+from mounting import wait_until
+
+from memfs.doing import is_alive
 
 pytestmark = pytest.mark.tree
 
@@ -370,8 +374,8 @@ def test_all_pass(testable):
     testable.shell_test("a.t", "echo 1..2; echo ok 1; echo ok 2 '# SKIP no fuse'\n")
     done = testable.run("test", "fast")
     assert done.returncode == 0, done.stdout
-    # Two shells, in each of which one test passes and one is skipped.
-    assert done.stdout.splitlines()[-1] == "12 passed, 0 failed, 3 skipped"
+    # Two shells, in each of which one test passes and one is skipped; two pytests.
+    assert done.stdout.splitlines()[-1] == "15 passed, 0 failed, 4 skipped"
 
 
 def last_lines(done) -> tuple[str, str]:
@@ -385,7 +389,7 @@ def test_a_failing_check_is_shown_and_shown_again_at_the_end(testable):
     testable.tool("mypy", "echo memfs/x.py:1: error; exit 1")
     summary, totals = last_lines(testable.run("test", "fast"))
     assert summary.startswith("mypy (build/test/mypy.log)\nmemfs/x.py:1: error\n")
-    assert totals == "9 passed, 1 failed, 1 skipped"
+    assert totals == "12 passed, 1 failed, 2 skipped"
 
 
 def test_failures_and_errors_of_pytest_are_added(testable):
@@ -393,14 +397,14 @@ def test_failures_and_errors_of_pytest_are_added(testable):
     testable.tool("python", f"echo FAILED x.py::y; echo '{closing}'; exit 1")
     summary, totals = last_lines(testable.run("test", "fast"))
     assert "FAILED x.py::y\n" in summary
-    assert totals == "41 passed, 3 failed"
+    assert totals == "75 passed, 6 failed"
 
 
 def test_a_pytest_that_dies_is_a_failure(testable):
     testable.tool("python", "echo Fatal Python error; exit 134")
     summary, totals = last_lines(testable.run("test", "fast"))
     assert "Fatal Python error" in summary
-    assert totals == "7 passed, 1 failed"
+    assert totals == "7 passed, 2 failed"
 
 
 @pytest.mark.parametrize(
@@ -433,6 +437,78 @@ def test_arguments_go_to_pytest(testable):
     testable.tool("python", 'echo "args: $*"; echo "1 passed in 0.10s"')
     done = testable.run("test", "fast", "-k", "a b")
     assert "args: -m pytest --color=no -k a b\n" in done.stdout
+
+
+def test_arguments_leave_one_pytest(testable):
+    """They say which tests; what has sanitizers is run as ever."""
+    (testable.root / "memfs" / "x").touch()
+    testable.program("scripts/stress", "exit 0")
+    testable.tool("python", 'echo "args: $*"; echo "1 passed in 0.10s"')
+    done = testable.run("test", "-x", "tests")
+    calls = [line for line in done.stdout.splitlines() if line.startswith("args: ")]
+    assert calls == [
+        "args: -m pytest --color=no -x tests",
+        "args: -m pytest --color=no --capture=sys "
+        "-m not mount and not tree and not figures",
+    ]
+    assert done.returncode == 0, done.stdout
+
+
+def test_what_runs_beside_is_shown_whole_after_the_rest(testable):
+    """Though it was done long before; the earliest failure is the first."""
+    testable.tool(
+        "python",
+        """
+        case "$*" in
+        *"not mount"*) echo 'FAILED of the model'; touch done ;;
+        *) until [ -e done ]; do :; done; echo 'FAILED of a mount' ;;
+        esac
+        echo '1 failed in 0.10s'
+        exit 1
+        """,
+    )
+    done = testable.run("test", "fast")
+    said = done.stdout
+    places = [said.index(text) for text in ("== mount tests", "== model tests")]
+    assert places == sorted(places)
+    assert said.count("FAILED of") == 3
+    summary, totals = last_lines(done)
+    assert "first failure: " not in summary
+    assert totals == "7 passed, 2 failed"
+
+
+def test_a_background_that_dies_is_a_failure(testable):
+    testable.tool(
+        "python",
+        'case "$*" in *"not mount"*) kill -9 0 ;; esac; echo "1 passed in 0.10s"',
+    )
+    summary, totals = last_lines(testable.run("test", "fast"))
+    assert summary.startswith("the steps beside the others (build/test/beside.log)\n")
+    assert totals == "8 passed, 1 failed"
+
+
+@pytest.mark.parametrize("signal", ["INT", "TERM"])
+def test_a_signal_ends_all_of_it(testable, signal):
+    """In front and in the background, though the steps in front bear the signal."""
+    testable.tool(
+        "python",
+        'case "$*" in *"not mount"*) name=behind ;; *) name=front ;; esac\n'
+        'echo $$ >"$name"; until [ -e ended ]; do sleep 0.01; done',
+    )
+    process = subprocess.Popen(
+        [testable.root / "scripts" / "test", "fast"],
+        env={**os.environ, "PATH": f"{testable.bin}:{os.environ['PATH']}"},
+        cwd=testable.root,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+    )
+    names = ("front", "behind")
+    wait_until(lambda: all((testable.root / n).exists() for n in names))
+    pids = [int(wait_until(lambda n=n: (testable.root / n).read_text())) for n in names]
+    # As a terminal does it: to the group in front.
+    os.killpg(process.pid, getattr(signals, f"SIG{signal}"))
+    assert process.wait(60) != 0
+    assert wait_until(lambda: not any(is_alive(pid) for pid in pids))
 
 
 def test_c_files_are_compiled_by_both_compilers(testable):
