@@ -17,6 +17,7 @@ Concurrency: one trio thread.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -108,8 +109,10 @@ class Listings:
     ) -> None:
         self._trio = trio
         self._doing = doing
-        # Who has which open, by handle; who has begun, the last to go on at the end.
+        # Who has which open, by handle, and how many; who has begun, the last to go on
+        # at the end.
         self._open: dict[int, int] = {}
+        self._nr_open: Counter[int] = Counter()
         self._listers: dict[int, Lister] = {}
         self._waiting: dict[int, None] = {}
         self._changing = 0
@@ -139,6 +142,7 @@ class Listings:
     def begun(self, fh: int, pid: int, ino: int) -> None:
         """It has been, and is open."""
         self._open[fh] = pid
+        self._nr_open[pid] += 1
         now = self._trio.current_time()
         self._lister(pid).lists(ino, now)
         self._goes_on(pid, OPEN_S)
@@ -146,8 +150,12 @@ class Listings:
     def end(self, fh: int) -> None:
         """It is closed."""
         pid = self._open.pop(fh, None)
-        # Others may have been opened by the same thread, and may be open still.
-        if pid is not None and pid not in self._open.values():
+        if pid is None:
+            return
+        self._nr_open[pid] -= 1
+        # The same thread may have others open still.
+        if not self._nr_open[pid]:
+            del self._nr_open[pid]
             self._goes_on(pid, MOMENT_S)
 
     def _lister(self, pid: int) -> Lister:
