@@ -160,7 +160,7 @@ static u32 move_group(struct run *r, struct tally *t, u32 active, u32 nr, bool *
 		taken += run;
 		if (run || g.at == g.end)
 			continue;
-		look_ahead(vm, &g, g.at);
+		look_ahead(vm, &g);
 		pfn = g.slot[g.at++];
 		if (pfn == NONE)
 			continue;

@@ -85,51 +85,26 @@ static inline void prefetch_behind(struct vm *vm, u32 pfn)
 /* The group of a list's pages that is gone through. */
 struct group {
 	const u32 *slot;
-	u32 at, end;	 /* places */
-	u32 hi;		 /* from this place on it is the next segment's turn, */
-	const u32 *next; /* whose places these are */
+	u32 begin, at, end; /* places */
+	struct ahead ahead;
 };
-
-/* Where it goes on behind the tail's segment, if there are enough; else NULL. */
-static inline const u32 *next_places(struct vm *vm, const struct seg *seg)
-{
-	const struct seg *next;
-
-	if (seg->next == NONE)
-		return NULL;
-	next = &vm->segs[seg->next];
-	return next->hi - next->lo < 2 * vm->batch ? NULL : &next->slot[next->lo];
-}
 
 static inline struct group group_at_tail(struct vm *vm, const struct lru *lru, u32 nr)
 {
 	const struct seg *seg = &vm->segs[lru->tail];
-	struct group g = { .slot = seg->slot, .at = seg->lo, .hi = seg->hi };
+	struct group g = { .slot = seg->slot, .begin = seg->lo, .at = seg->lo };
 
-	g.end = g.at + min_t(u32, nr, min_t(u32, seg->hi - seg->lo, GROUP));
-	g.next = next_places(vm, seg);
+	g.end = g.at + group_ahead(vm, lru, nr, &g.ahead);
 	return g;
 }
 
-static inline u32 place_ahead(const struct group *g, u32 place)
+/* What lies ahead of a place is fetched while its page is looked at. */
+static inline void look_ahead(struct vm *vm, const struct group *g)
 {
-	if (place < g->hi)
-		return g->slot[place];
-	return g->next ? g->next[place - g->hi] : NONE;
-}
+	const u32 i = g->at - g->begin, near = g->ahead.near[i];
 
-/*
- * What lies ahead of a place is fetched while its page is looked at: evenly, for the
- * host bears only so many misses at once. A tombstone's address is of nothing.
- */
-static inline void look_ahead(struct vm *vm, const struct group *g, u32 place)
-{
-	u32 near;
-
-	if (!vm->conf.prefetch)
-		return;
-	prefetchw(&vm->pages[place_ahead(g, place + 2 * vm->batch)]);
-	near = place_ahead(g, place + vm->batch);
+	/* A tombstone's address is of nothing. */
+	prefetchw(&vm->pages[g->ahead.far[i]]);
 	if (near != NONE)
 		prefetch_behind(vm, near);
 }
@@ -232,7 +207,7 @@ static void collect(struct vm *vm, struct group *g, struct moving *m)
 
 		if (pfn != NONE && !is_plain(vm, pfn))
 			break;
-		look_ahead(vm, g, g->at);
+		look_ahead(vm, g);
 		if (pfn == NONE)
 			continue;
 		m->old[nr] = pfn;
