@@ -37,6 +37,8 @@ _NLOOKUP = struct.Struct("=Q")
 _FORGET = struct.Struct("=QQ")
 _BATCH_HEAD = struct.Struct("=II")
 _RELEASE = struct.Struct("=Q")
+# struct fuse_create_in: flags, mode; the kernel has applied the umask.
+_TMPFILE = struct.Struct("=II")
 
 
 class Direct:
@@ -88,6 +90,16 @@ def unlink(handlers: Handlers, parent: int, request: bytes) -> bytes | None:
     return b"" if done else None
 
 
+def tmpfile(handlers: Handlers, parent: int, request: bytes) -> bytes:
+    """Neither libfuse nor pyfuse3 knows this request."""
+    flags, mode = wirebytes.fields(_TMPFILE, request)
+    caller = wirebytes.caller_in(request)
+    made = handlers.create_nameless(parent, mode, flags, caller)
+    ino, volume, attr, fh = made
+    shown = wirebytes.entry(ino, attr, volume.entry_timeout, volume.attr_timeout)
+    return shown + wirebytes.open_out(fh, wirebytes.DIRECT_IO | wirebytes.NOFLUSH)
+
+
 def release(handlers: Handlers, ino: int, request: bytes) -> bytes | None:
     (fh,) = wirebytes.fields(_RELEASE, request)
     opened = handlers.opened(fh)
@@ -118,6 +130,7 @@ VOLUMES: dict[int, Callable[[Handlers, int, bytes], bytes | None]] = {
     10: unlink,
     18: release,
     42: batch_forget,
+    51: tmpfile,
 }
 # Of any inode: a batch names none in its head.
 FORGETS = 2, 42

@@ -12,6 +12,7 @@ Concurrency: as ``memfs/direct.py``.
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from memfs import wirebytes
 from memfs.handlers import Handlers
 from memfs.handlers.directories import DOTS
 from memfs.inodes import Inode
-from memfs.tree import FOREVER, Attr, TextFile, VolumeDir
+from memfs.tree import FOREVER, Attr, TextFile, TreeError, VolumeDir
 
 _OPEN = struct.Struct("=I")
 _READ = struct.Struct("=QQI")
@@ -107,6 +108,11 @@ def readdirplus(handlers: Handlers, ino: int, request: bytes) -> bytes | None:
     return b"".join(made)
 
 
+def tmpfile(handlers: Handlers, ino: int, request: bytes) -> bytes:
+    """Refused by hand: at ENOSYS the kernel would refuse it on volumes, too."""
+    raise TreeError(errno.EOPNOTSUPP)
+
+
 def _listed(inode: Inode) -> Attr:
     """What is shown in a list: what the kernel may not keep need not be new."""
     if inode.listed is None or inode.node.attr_timeout:
@@ -127,6 +133,7 @@ NODES: dict[int, Callable[[Handlers, int, bytes], bytes | None]] = {
     27: opendir,
     29: releasedir,
     44: readdirplus,
+    51: tmpfile,
 }
 # What is listed at once, at most; memfs/direct.py has room for it.
 ROOM = 1 << 16

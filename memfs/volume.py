@@ -114,6 +114,11 @@ class Volume(Protocol):
     async def create(
         self, parent: int, name: bytes, mode: int, flags: int, caller: Caller
     ) -> tuple[int, Attr, int]: ...
+    def create_nameless(
+        self, parent: int, mode: int, flags: int, caller: Caller
+    ) -> tuple[int, Attr, int]:
+        """As ``create``, of a file without a name, to which ``link`` may give one."""
+
     async def open(self, ino: int, flags: int, caller: Caller) -> int: ...
     async def read(
         self, fh: int, off: int, size: int, cached: bool | None = False

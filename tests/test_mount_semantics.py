@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import fcntl
+import mmap
 import multiprocessing
 import os
 import resource
@@ -18,6 +19,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 
 import pytest
@@ -277,6 +279,53 @@ def test_fiemap_and_other_ioctls_are_refused(fd):
     assert errno_of(fcntl.ioctl, fd, 0xC020660B, bytes(32)) in ("ENOTTY", "ENOTSUP")
     assert errno_of(fcntl.ioctl, fd, 0x80086601, bytes(8)) == "ENOTTY"
     assert struct.unpack("i", fcntl.ioctl(fd, 0x2, bytes(4)))[0] > 0  # FIGETBSZ
+
+
+def give_name(fd, path):
+    """linkat(2) of a descriptor, which follows the link that stands for it."""
+    os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=fd, follow_symlinks=True)
+
+
+def test_a_file_without_a_name(here):
+    """O_TMPFILE: it is in no list, and may get a name once."""
+    fd = os.open(here, os.O_TMPFILE | os.O_RDWR, 0o640)
+    try:
+        assert os.write(fd, b"x" * 10_000) == 10_000
+        assert os.listdir(here) == []
+        st = os.fstat(fd)
+        assert (st.st_nlink, st.st_size, st.st_mode) == (0, 10_000, 0o100640)
+        with mmap.mmap(fd, 10_000) as seen:
+            seen[:3] = b"abc"
+        give_name(fd, here / "g")
+        assert os.fstat(fd).st_nlink == 1
+        (here / "g").rename(here / "h")
+        (here / "h").unlink()
+        again = errno_of(give_name, fd, here / "g")
+        assert again == "ENOENT"
+        assert os.pread(fd, 4, 0) == b"abcx"
+    finally:
+        os.close(fd)
+
+
+def test_a_file_that_gets_a_name_stays(here):
+    fd = os.open(here, os.O_TMPFILE | os.O_WRONLY, 0o600)
+    os.write(fd, b"kept")
+    give_name(fd, here / "kept")
+    os.close(fd)
+    assert (here / "kept").read_bytes() == b"kept"
+    assert os.listdir(here) == ["kept"]
+
+
+def test_a_file_that_is_to_stay_without_a_name(here):
+    """O_EXCL says so."""
+    fd = os.open(here, os.O_TMPFILE | os.O_RDWR | os.O_EXCL)
+    os.write(fd, bytes(MIB))
+    os.fsync(fd)
+    refused = errno_of(give_name, fd, here / "g")
+    assert refused == "ENOENT"
+    os.close(fd)
+    with tempfile.TemporaryFile(dir=here) as file:
+        assert not isinstance(file.name, str)
 
 
 @pytest.fixture(params=["file", "directory", "removed"])

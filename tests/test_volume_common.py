@@ -81,6 +81,38 @@ def refuses(code, call, *args, **kwargs):
 # Files
 
 
+def test_a_file_without_a_name_ends_with_its_handle(vol):
+    """Its number is not known any more, and its pages are nowhere."""
+    ino, fh = vol.create_nameless("/")
+    vol.write(fh, 0, b"x" * 10_000)
+    assert vol.read(fh, 0, 20_000) == b"x" * 10_000
+    assert (vol.volume.getattr(ino).nlink, vol.listing()[2:]) == (0, [])
+    vol.close(fh)
+    refuses(errno.ESTALE, vol.volume.getattr, ino)
+
+
+def test_a_file_without_a_name_gets_one_once(vol):
+    """Then it is a file like others."""
+    vol.mkdir("d")
+    ino, fh = vol.create_nameless("d")
+    vol.write(fh, 0, b"kept")
+    vol.run(vol.volume.link(ino, 1, b"f"))
+    vol.volume.forget(ino, 1)
+    assert vol.attr("f").nlink == 1
+    vol.unlink("f")
+    refuses(errno.ENOENT, vol.run, vol.volume.link(ino, 1, b"f"))
+    vol.close(fh)
+
+
+def test_no_file_is_made_where_a_directory_was(vol):
+    vol.mkdir("d")
+    ino, _ = vol.run(vol.volume.lookup(1, b"d"))
+    vol.rmdir("d")
+    make = vol.volume.create_nameless
+    refuses(errno.ENOENT, make, ino, 0o600, os.O_RDWR, Caller(1, 0, 0))
+    vol.volume.forget(ino, 1)
+
+
 def test_what_was_written_is_read(vol):
     vol.put("f", b"hello")
 

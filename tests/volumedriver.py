@@ -49,6 +49,12 @@ class Driver:
         self.volume.forget(ino, 1)
         return fh
 
+    def create_nameless(self, path, flags=os.O_RDWR, mode=0o600, caller=ME):
+        """The number and a handle."""
+        ino, _, fh = self.volume.create_nameless(self.ino(path), mode, flags, caller)
+        self.volume.forget(ino, 1)
+        return ino, fh
+
     def open(self, path, flags=os.O_RDONLY, caller=ME):
         return self.run(self.volume.open(self.ino(path), flags, caller))
 

@@ -127,6 +127,9 @@ class ShmStore:
         return list(parent.children)
 
     def create(self, parent: Directory, name: bytes, mode: int, caller: Caller) -> File:
+        return self.create_nameless(parent, mode, caller)
+
+    def create_nameless(self, parent: Directory, mode: int, caller: Caller) -> File:
         file = File(self._number(), mode, *owner_of_new(parent, caller))
         file.backing = ShmFile(file)
         return self._enter(file)

@@ -9,10 +9,11 @@ from typing import Any
 
 from memfs.handlers.base import Base
 from memfs.handlers.wire import Ctx, caller_of
-from memfs.inodes import VOLUME_SHIFT, Inode
+from memfs.inodes import VOLUME_SHIFT, Inode, number
 from memfs.shim import TEXT_KEPT_MOST
 from memfs.tree import (
     REQUEST,
+    Attr,
     Buffer,
     Caller,
     Handle,
@@ -96,13 +97,25 @@ class Files(Base):
         ino, attr, opened = await self.volume(made)
         return self._opened(volume, opened), self.made(volume, index, ino, attr)
 
+    def create_nameless(
+        self, parent: int, mode: int, flags: int, caller: Caller
+    ) -> tuple[int, Volume, Attr, int]:
+        """O_TMPFILE: the number of a new file, its volume, attributes and handle."""
+        volume, index, own = self.at(parent)
+        ino, attr, opened = volume.create_nameless(own, mode, flags, caller)
+        return number(index, ino), volume, attr, self._bound(volume, opened)
+
     def _opened(self, volume: Volume, fh: int) -> Any:
+        return self._wire.opened(self._bound(volume, fh))
+
+    def _bound(self, volume: Volume, fh: int) -> int:
+        """The mount's handle of an open file of a volume."""
         self._next_fh += 2
         self._open[self._next_fh] = volume, fh
         lane = volume.lane(fh)
         if lane is not None:
             self._shim.bind(self._next_fh, lane)
-        return self._wire.opened(self._next_fh)
+        return self._next_fh
 
     async def read(self, fh: int, off: int, size: int) -> Buffer:
         if fh & 1:

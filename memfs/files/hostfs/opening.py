@@ -13,6 +13,7 @@ import stat
 
 FILE_FLAGS = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 CREATE_FLAGS = FILE_FLAGS | os.O_RDWR | os.O_CREAT | os.O_EXCL
+NAMELESS_FLAGS = os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC
 # What opening for writing answers for a file that may still be read.
 NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 

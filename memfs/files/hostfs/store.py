@@ -131,6 +131,20 @@ class HostStore:
         file.backing.adopt(fd, True)
         return file
 
+    def create_nameless(self, parent: Directory, mode: int, caller: Caller) -> File:
+        mode = stat.S_IMODE(mode)
+        flags, parent_fd = opening.NAMELESS_FLAGS, self._dirs.get(parent)
+        fd = self._files.acquire(lambda: os.open(b".", flags, mode, dir_fd=parent_fd))
+        try:
+            st = opening.give_away(fd, os.fstat(fd), owner_of_new(parent, caller), mode)
+            file = self._enter(parent_fd, b".", st, new=True)
+        except BaseException:
+            os.close(fd)
+            raise
+        assert isinstance(file, File)
+        file.backing.adopt(fd, True)
+        return file
+
     def mkdir(
         self, parent: Directory, name: bytes, mode: int, caller: Caller
     ) -> Directory:

@@ -174,6 +174,7 @@ class File(Inode):
         disk_size: bytes, while there are no pages.
         blocks: of 512 bytes, as the store last counted them.
         nopen: open handles.
+        nameless: it never had a name, and may get one.
         cutting: an operation is changing the size, or making a hole.
         times_due: the times here are newer than the store's.
         error, error_seq: the last failed write-out and how many there were; a
@@ -191,6 +192,7 @@ class File(Inode):
         "error",
         "error_seq",
         "lane",
+        "nameless",
         "nopen",
         "pages",
         "times_due",
@@ -202,6 +204,7 @@ class File(Inode):
         self.disk_size = 0
         self.blocks = 0
         self.nopen = 0
+        self.nameless = False
         self.cutting = False
         self.times_due = False
         self.error = 0

@@ -123,14 +123,26 @@ class Names:
         self._entry_added(parent, name, isinstance(inode, Directory))
         return inode
 
+    def make_nameless(self, parent: Directory, maker: Callable[[], File]) -> File:
+        """A new file near *parent*, without a name; ``link`` may give it its first."""
+        if not _alive(parent):
+            raise TreeError(errno.ENOENT)
+        file = maker()
+        file.nlink = 0
+        file.nameless = True
+        return file
+
     def link(self, inode: Inode, parent: Directory, name: bytes) -> None:
         """Give *inode* one more name."""
         if isinstance(inode, Directory):
             raise TreeError(errno.EPERM)
-        if inode.nlink == 0:
+        nameless = isinstance(inode, File) and inode.nameless
+        if inode.nlink == 0 and not nameless:
             raise TreeError(errno.ENOENT)
         self._check_free(parent, name)
         self.store.link(inode, parent, name)
+        if isinstance(inode, File):
+            inode.nameless = False
         _hang(parent, name, inode)
         inode.nlink += 1
         inode.stamp()

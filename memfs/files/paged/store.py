@@ -59,6 +59,9 @@ class Store(Protocol):
     def create(
         self, parent: Directory, name: bytes, mode: int, caller: Caller
     ) -> File: ...
+    def create_nameless(self, parent: Directory, mode: int, caller: Caller) -> File:
+        """A file that is in no directory; near *parent*, and owned as if in it."""
+
     def mkdir(
         self, parent: Directory, name: bytes, mode: int, caller: Caller
     ) -> Directory: ...

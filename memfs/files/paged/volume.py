@@ -302,6 +302,17 @@ class PagedVolume:
         await self._trim()
         return *self._refer(file), fh
 
+    def create_nameless(
+        self, parent: int, mode: int, flags: int, caller: Caller
+    ) -> tuple[int, Attr, int]:
+        """O_TMPFILE: a file that ends with its last handle, unless it is linked."""
+        directory = self.table.directory(parent)
+        file = self.names.make_nameless(
+            directory, lambda: self.store.create_nameless(directory, mode, caller)
+        )
+        fh = self._opened(file, flags, caller)
+        return *self._refer(file), fh
+
     async def open(self, ino: int, flags: int, caller: Caller) -> int:
         file = self.table.file(ino)
         if file.nlink == 0 and file.nopen == 0:
