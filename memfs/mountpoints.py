@@ -18,6 +18,7 @@ import hashlib
 import os
 import re
 import select
+import shlex
 import shutil
 import stat
 import subprocess
@@ -25,11 +26,16 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from memfs import elsewhere
+
 FSTYPE = "fuse.memfs"
 MOUNTS = Path("/proc/self/mounts")
 FUSE_CONF = Path("/etc/fuse.conf")
 MNT_DETACH = 2
 UMOUNT_NOFOLLOW = 8
+
+# A daemon that has not ended by then may be mounted elsewhere (chosen here).
+LOOK_AFTER_S = 0.5
 
 
 class MountError(Exception):
@@ -56,7 +62,7 @@ def mounted_type(point: Path) -> str | None:
     found = None
     for line in MOUNTS.read_bytes().rstrip(b"\n").split(b"\n"):
         _, where, fstype, *_ = line.split(b" ")
-        if _unescape(where) == os.fsencode(point):
+        if elsewhere.unescape(where) == os.fsencode(point):
             found = os.fsdecode(fstype)
     return found
 
@@ -311,9 +317,12 @@ def unmount(mountpoint: Path, lazy: bool, timeout_s: float) -> None:
     point = resolve(mountpoint)
     fstype = mounted_type(point)
     pid = owner(point)
+    device = elsewhere.device_at(
+        point, FSTYPE, pid if fstype is None and pid else "self"
+    )
     if fstype != FSTYPE:
         if fstype is None and pid is not None:
-            _await_end(point, pid, timeout_s)
+            _await_end(point, pid, timeout_s, device)
             return
         found = f"{fstype} is mounted there, not {FSTYPE}" if fstype else ""
         raise MountError(f"{mountpoint}: {found or 'nothing is mounted there'}")
@@ -322,7 +331,7 @@ def unmount(mountpoint: Path, lazy: bool, timeout_s: float) -> None:
     else:
         _unmount_now(point, mountpoint)
     if pid is not None:
-        _await_end(point, pid, timeout_s)
+        _await_end(point, pid, timeout_s, device)
 
 
 def _unmount_now(point: Path, asked: Path) -> None:
@@ -352,8 +361,19 @@ def _unmount_now(point: Path, asked: Path) -> None:
     raise MountError(f"{asked}: busy, held by {names}", pids)
 
 
-def _await_end(point: Path, pid: int, timeout_s: float) -> None:
-    if not wait_for_end(pid, timeout_s):
+def _await_end(point: Path, pid: int, timeout_s: float, device: str | None) -> None:
+    """Wait for the daemon, which does not end while another namespace has its mount."""
+    look_s = min(LOOK_AFTER_S, timeout_s)
+    if wait_for_end(pid, look_s):
+        return
+    there = elsewhere.find(device, pid) if device is not None else None
+    if there is not None:
+        name = shlex.quote(str(there[1]))
+        raise MountError(
+            f"{point}: its daemon (pid {pid}) is mounted in another mount namespace; "
+            f"end it there: nsenter -t {there[0]} -m memfs umount {name}"
+        )
+    if not wait_for_end(pid, timeout_s - look_s):
         raise MountError(
             f"{point}: unmounted, but its daemon (pid {pid}) still writes back"
         )
@@ -405,8 +425,3 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
 
 def _fusermount() -> str:
     return shutil.which("fusermount3") or "fusermount3"
-
-
-def _unescape(name: bytes) -> bytes:
-    """The mount table's \\040 and its like, as octal."""
-    return re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), name)

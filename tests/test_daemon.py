@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -310,6 +312,51 @@ def test_a_lazy_umount_goes_past_a_holder(point):
     assert not os.path.ismount(point)
     sleeper.communicate()
     wait_until(lambda: mountpoints.owner(point) is None)
+
+
+NAMESPACES = pytest.mark.skipif(
+    os.geteuid() != 0, reason="only root makes a mount namespace"
+)
+
+
+def told_where(point):
+    """What umount says of a mount that is elsewhere, at once; and does as it says."""
+    pid, begin = mountpoints.owner(point), time.monotonic()
+    with pytest.raises(MountError, match="in another mount namespace") as caught:
+        umount(point, timeout_s=600)
+    assert time.monotonic() - begin < 10
+    assert mountpoints.owner(point) == pid
+    command = shlex.split(str(caught.value).partition("there: ")[2])
+    assert command[:2] + command[3:] == [
+        *("nsenter", "-t", "-m", "memfs", "umount", str(point))
+    ]
+    subprocess.run([*command[:4], "umount", str(point)], check=True)
+    assert mountpoints.wait_for_end(pid, 60)
+    return int(command[2])
+
+
+@NAMESPACES
+def test_a_mount_that_was_made_in_another_namespace(point):
+    """It is not to be seen here, and its daemon does not end."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = ["unshare", "--mount", *FAKE, "--detach", str(point)]
+    subprocess.run(command, env=env, check=True)
+    pid = mountpoints.owner(point)
+    assert mountpoints.mounted_type(point) is None
+    assert told_where(point) == pid
+
+
+@NAMESPACES
+def test_a_mount_that_another_namespace_has_as_well(point):
+    """It is gone from here, and named is who has it."""
+    assert run(point).returncode == 0
+    command = ["unshare", "--mount", "sh", "-c", "echo; exec cat"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    other = subprocess.Popen(command, **pipes)
+    other.stdout.readline()
+    assert told_where(point) == other.pid
+    assert mountpoints.mounted_type(point) is None
+    other.communicate()
 
 
 def test_umount_of_what_is_not_mounted_is_refused(point):
