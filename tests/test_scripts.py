@@ -6,6 +6,7 @@ these do not show: the refusals, the second run, and how results are counted.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal as signals
@@ -487,28 +488,37 @@ def test_a_background_that_dies_is_a_failure(testable):
     assert totals == "8 passed, 1 failed"
 
 
-@pytest.mark.parametrize("signal", ["INT", "TERM"])
-def test_a_signal_ends_all_of_it(testable, signal):
-    """In front and in the background, though the steps in front bear the signal."""
+@pytest.mark.parametrize(
+    ("signal", "send"),
+    [(signals.SIGINT, os.killpg), (signals.SIGTERM, os.kill)],
+    ids=["to all in front", "to the script alone"],
+)
+def test_a_signal_ends_all_of_it(testable, signal, send):
+    """In front and in the background; though the caller had it ignored."""
     testable.tool(
         "python",
         'case "$*" in *"not mount"*) name=behind ;; *) name=front ;; esac\n'
         'echo $$ >"$name"; until [ -e ended ]; do sleep 0.01; done',
     )
     process = subprocess.Popen(
-        [testable.root / "scripts" / "test", "fast"],
+        ["env", "--ignore-signal=INT", testable.root / "scripts" / "test", "fast"],
         env={**os.environ, "PATH": f"{testable.bin}:{os.environ['PATH']}"},
         cwd=testable.root,
         start_new_session=True,
         stdout=subprocess.DEVNULL,
     )
-    names = ("front", "behind")
-    wait_until(lambda: all((testable.root / n).exists() for n in names))
-    pids = [int(wait_until(lambda n=n: (testable.root / n).read_text())) for n in names]
-    # As a terminal does it: to the group in front.
-    os.killpg(process.pid, getattr(signals, f"SIG{signal}"))
-    assert process.wait(60) != 0
-    assert wait_until(lambda: not any(is_alive(pid) for pid in pids))
+    names = [testable.root / name for name in ("front", "behind")]
+    wait_until(lambda: all(name.exists() for name in names))
+    pids = [int(wait_until(name.read_text)) for name in names]
+    try:
+        send(process.pid, signal)
+        assert process.wait(60) != 0
+        assert wait_until(lambda: not any(is_alive(pid) for pid in pids), 60)
+    finally:
+        process.kill()
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signals.SIGKILL)
 
 
 def test_c_files_are_compiled_by_both_compilers(testable):
