@@ -19,9 +19,11 @@ from collections.abc import Callable
 
 from memfs import wirebytes
 from memfs.handlers import Handlers
+from memfs.handlers.base import Listing
 from memfs.handlers.directories import DOTS
 from memfs.inodes import Inode
-from memfs.tree import FOREVER, Attr, TextFile, TreeError, VolumeDir
+from memfs.tree import FOREVER, Attr, Dir, Names, TextFile, TreeError, VolumeDir
+from memfs.wirelists import Lists, Shown, lists_of
 
 _OPEN = struct.Struct("=I")
 _READ = struct.Struct("=QQI")
@@ -35,15 +37,38 @@ def _entry(inode: Inode, attr: Attr) -> bytes:
 
 
 def lookup(handlers: Handlers, parent: int, request: bytes) -> bytes | None:
-    node = handlers.child(parent, wirebytes.name_in(request))
+    name = wirebytes.name_in(request)
+    where = handlers.there(parent)
+    entry = _unmade(handlers, where, name)
+    if entry is not None:
+        return entry
+    node = handlers.child(where, name)
     if node is None:
         return wirebytes.absent(FOREVER)
     if isinstance(node, VolumeDir):
         return None
-    inode = handlers.looked_up(node, wirebytes.pid_in(request))
+    inode = handlers.looked_up(where, name, node, wirebytes.pid_in(request))
     made = _entry(inode, node.attr())
     inode.lookups += 1
     return made
+
+
+def _unmade(handlers: Handlers, where: Dir, name: bytes) -> bytes | None:
+    """The entry of a node that need not be made for that: lists show its like.
+
+    Such a reference is not counted: see memfs/inodes.py.
+    """
+    run = handlers.run_of(where)
+    if run is None or name not in run.names:
+        return None
+    lists, ino = run.names.lists, run.number(name)
+    if not isinstance(lists, Lists) or handlers.is_known(ino):
+        return None
+    shown = lists.children[ino - run.first]
+    if not shown.attr_timeout:
+        return None
+    run.asked = True
+    return wirebytes.entry(ino, shown.attr, shown.entry_timeout, shown.attr_timeout)
 
 
 def getattr(handlers: Handlers, ino: int, request: bytes) -> bytes:
@@ -61,7 +86,7 @@ def open(handlers: Handlers, ino: int, request: bytes) -> bytes | None:
 
 
 def opendir(handlers: Handlers, ino: int, request: bytes) -> bytes | None:
-    node = handlers.dir_at(ino)
+    node = handlers.there(ino)
     pid = wirebytes.pid_in(request)
     if handlers.listing_waits(node, ino, pid):
         return None
@@ -73,23 +98,56 @@ def readdirplus(handlers: Handlers, ino: int, request: bytes) -> bytes | None:
     listing = handlers.listing(fh)
     if listing is None:
         return None
-    known = handlers.inode(ino)
-    may_keep = not start and known.node.steady and handlers.is_new(listing)
-    if may_keep and known.bare is not None and known.bare[0] == listing:
-        # It has been listed before: the kernel has the entries.
-        again = known.bare[1]
-        if len(again) <= size:
-            handlers.keep_listing(ino, again, len(listing))
-            return again
-    made: list[bytes] = []
-    bare: list[bytes] = []
     room = min(size, ROOM)
+    whole = None if start else _whole(handlers, ino, listing, room)
+    return _some(handlers, listing, start, room) if whole is None else whole
+
+
+def _whole(handlers: Handlers, ino: int, listing: Listing, room: int) -> bytes | None:
+    """The list of a small directory at once, kept from now on; None: it is none."""
+    run = handlers.run_of(listing.where) if handlers.is_new(listing) else None
+    if run is None:
+        return None
+    lists = run.names.lists
+    if not isinstance(lists, Lists):
+        lists = _lists(listing.where, run.names)
+    if lists is None or lists.entries.nbytes > room:
+        return None
+    named = lists.named.filled(ino, run.first)
+    handlers.keep_listing(ino, named, len(run.names) + len(DOTS))
+    known = handlers.inode(ino)
+    if run.asked or known.given is run.names:
+        # It has been listed before, or it is not listed to find a way: the kernel has
+        # the entries that are wanted, or asks for more.
+        return named
+    known.given = run.names
+    handlers.refer(run)
+    return lists.entries.filled(ino, run.first)
+
+
+def _lists(where: Dir, names: Names) -> Lists | None:
+    """How directories with these names are listed; None: there is a volume."""
+    nodes = [where, where, *map(where.lookup, names)]
+    if any(node is None or isinstance(node, VolumeDir) for node in nodes):
+        return None
+    rows = [
+        Shown(name, node.attr(), node.entry_timeout, node.attr_timeout)
+        for name, node in zip((*DOTS, *names), nodes, strict=True)
+        if node is not None
+    ]
+    names.lists = lists = lists_of(rows)
+    return lists
+
+
+def _some(handlers: Handlers, listing: Listing, start: int, room: int) -> bytes | None:
+    """As much of a list as there is room for."""
+    made: list[bytes] = []
     for cookie, name, node in handlers.still_there(listing, start):
         if isinstance(node, VolumeDir):
             if made:
                 break
             return None
-        inode = handlers.entered(node)
+        inode = handlers.entered(listing, name, node)
         attr = _listed(inode)
         shown = _entry(inode, attr)
         one = wirebytes.direntplus(shown, inode.ino, cookie, attr.mode, name)
@@ -98,13 +156,8 @@ def readdirplus(handlers: Handlers, ino: int, request: bytes) -> bytes | None:
             handlers.not_listed(inode)
             break
         made.append(one)
-        bare.append(wirebytes.dirent(inode.ino, cookie, attr.mode, name))
         # The two dots are no lookups.
-        inode.lookups += cookie > DOTS
-    if may_keep and len(made) == len(listing):
-        # From now on the list need only name them.
-        known.bare = listing, b"".join(bare)
-        handlers.keep_listing(ino, known.bare[1], len(bare))
+        inode.lookups += name not in DOTS
     return b"".join(made)
 
 

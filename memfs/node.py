@@ -120,6 +120,18 @@ class Node:
         raise TreeError(errno.EINVAL)
 
 
+class Names(tuple[bytes, ...]):
+    """The names in a directory, sorted: the order of readdir.
+
+    Directories whose children have the same names and look alike may share one.
+
+    Attributes:
+        lists: the adapter's: how they are listed.
+    """
+
+    lists: object = None
+
+
 class Dir(Node):
     """A directory with a fixed set of children.
 
@@ -127,10 +139,14 @@ class Dir(Node):
     ``lookup`` and ``entries`` and sets ``dynamic``: then the absence of a name is
     not cached, and the link count is 1, which find(1) takes as "unknown". The
     children that come and go have an ``entry_timeout`` of 0.
+
+    Attributes:
+        gone: its own name has gone, for now.
     """
 
     dynamic = False
     attr_timeout = FOREVER
+    gone = False
 
     def __init__(
         self,
@@ -163,9 +179,18 @@ class Dir(Node):
     def lookup(self, name: bytes) -> Node | None:
         return self._children.get(name)
 
+    def once(self, name: bytes) -> Node | None:
+        """What has a name, or had it before that went."""
+        return self._children.get(name)
+
+    def names(self) -> Names:
+        """The names of all children."""
+        return Names(sorted(self._children))
+
     def entries(self) -> list[tuple[bytes, Node]]:
-        """All children, sorted by name: the order of readdir."""
-        return sorted(self._children.items(), key=lambda item: item[0])
+        """All children, sorted by name."""
+        found = ((name, self.lookup(name)) for name in self.names())
+        return [(name, node) for name, node in found if node is not None]
 
     def attr(self) -> Attr:
         if self._attr is None:

@@ -17,7 +17,16 @@ from memfs.handlers import Handlers
 from memfs.inodes import ROOT, number
 from memfs.listings import Listings
 from memfs.shim import Shim
-from memfs.tree import FOREVER, Caller, ControlFile, Dir, TextFile, TreeError, VolumeDir
+from memfs.tree import (
+    FOREVER,
+    Caller,
+    ControlFile,
+    Dir,
+    Names,
+    TextFile,
+    TreeError,
+    VolumeDir,
+)
 from memfs.turns import Gate
 
 ME = Caller(1, 2, 3)
@@ -322,6 +331,100 @@ async def test_a_second_list_names_the_entries_alone(nodes, tree):
     tree.inode(many).node.add(b"g", TextFile(lambda: b""))
     assert len(entries(whole())) == 43
     assert {tree.inode(ino).lookups for ino in numbers} == {2}
+
+
+class Alike(Dir):
+    """Directories that are steady and share their names."""
+
+    steady = True
+    shared = Names((b"a", b"b"))
+
+    def names(self):
+        return self.shared
+
+
+@pytest.fixture
+def alike():
+    """Two of them, below a root."""
+    made = [
+        Alike({name: TextFile(lambda: b"", size=9) for name in (b"a", b"b")})
+        for _ in range(2)
+    ]
+    for directory in made:
+        for _, node in directory.entries():
+            node.attr_timeout = FOREVER
+    Alike.shared.lists = None
+    return Handlers(
+        Dir({b"one": made[0], b"two": made[1]}),
+        NodeWire(),
+        Shim(None, None),
+        lambda: Gate(trio),
+    )
+
+
+def list_whole(direct, ino):
+    answer = asked(direct, OPENDIR, ino, bytes(8))
+    fh = struct.unpack_from("=Q", answer)[0]
+    body = struct.pack("=QQIIQII", fh, 0, 1 << 16, 0, 0, 0, 0)
+    return asked(direct, READDIRPLUS, ino, body)
+
+
+async def test_directories_that_are_alike_are_listed_alike(alike):
+    """With numbers of their own; nothing is made for that of the second."""
+    direct = Direct(alike)
+    one, two = looked_up(direct, b"one"), looked_up(direct, b"two")
+    first, second = list_whole(direct, one), list_whole(direct, two)
+    names = [(name, kind) for _, name, _, kind in entries(first)]
+
+    assert names == [(name, kind) for _, name, _, kind in entries(second)]
+    numbers = [ino for _, _, ino, _ in entries(second)[2:]]
+    assert not any(alike.is_known(ino) for ino in numbers)
+    assert {alike.inode(ino).lookups for ino in numbers} == {1}
+    wanted = []
+    await alike.readdir(await alike.opendir(two, CTX), 0, wanted)
+    assert [entry[:3] for entry in entries(second)] == wanted
+
+
+async def test_a_lookup_of_what_lists_show_makes_nothing(alike):
+    """Its answer is the long way's; what somebody has asked for more of is counted."""
+    direct = Direct(alike)
+    one, two = looked_up(direct, b"one"), looked_up(direct, b"two")
+    list_whole(direct, one)
+    answer = asked(direct, LOOKUP, two, b"b\0")
+    (ino,) = struct.unpack_from("=Q", answer)
+
+    assert not alike.is_known(ino)
+    attr = alike.inode(ino).node.attr()
+    assert asked(direct, LOOKUP, two, b"b\0")[:40] == answer[:40]
+    assert alike.inode(ino).lookups == 1
+    assert (await alike.lookup(two, b"b", CTX))[0] == ino
+    seen = unpacked(answer[40:])
+    assert (seen["ino"], seen["mode"], seen["size"]) == (ino, attr.mode, 9)
+
+
+@pytest.mark.parametrize("way", [0, 1])
+async def test_who_looks_names_up_first_is_given_no_entries(alike, way):
+    """They are few of many, mostly, and the kernel has them."""
+    direct = Direct(alike)
+    one, two = looked_up(direct, b"one"), looked_up(direct, b"two")
+    if way:
+        list_whole(direct, one)
+    looked_up(direct, b"b", two)
+    answer = list_whole(direct, two)
+
+    assert struct.unpack_from("=Q", answer) == (0,)
+    assert answer == list_whole(direct, two)
+    assert len(answer) == len(list_whole(direct, one))
+
+
+def test_there_is_nothing_in_what_has_gone(alike):
+    """Whatever was remembered of it."""
+    direct = Direct(alike)
+    one, two = looked_up(direct, b"one"), looked_up(direct, b"two")
+    list_whole(direct, one)
+    alike.inode(two).node.gone = True
+    assert asked(direct, LOOKUP, two, b"b\0") == -errno.ENOENT
+    assert asked(direct, OPENDIR, two, bytes(8)) == -errno.ENOENT
 
 
 def test_a_directory_with_a_volume_goes_the_long_way_from_there(nodes):

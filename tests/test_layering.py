@@ -52,6 +52,7 @@ RANKS = (
         "memfs.turns",
     ),
     ("memfs.handlers", "memfs.wirebytes"),
+    ("memfs.wirelists",),
     ("memfs.directnodes",),
     ("memfs.direct",),
     ("memfs.fuse",),

@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from memfs.callers import Callers, errno_of, pending
-from memfs.inodes import ROOT, InodeTable, number, split
+from memfs.inodes import ROOT, RUN_MOST, InodeTable, number, split
 from memfs.shim import HOOKS, LESSER_FORM, Shim
 from memfs.tree import (
     PROC,
@@ -213,6 +213,70 @@ def test_a_private_number_is_given_once(table):
     one.lookups += 1
     table.forget(one.ino, 1)
     assert one.ino not in table.by_ino
+
+
+@pytest.fixture
+def small():
+    """A directory that is steady, and its children, by name."""
+    directory = Dir({name: text(name) for name in (b"b", b"a", b"c")})
+    directory.steady = True
+    return directory
+
+
+def test_children_of_a_small_directory_are_numbered_in_their_order(table, small):
+    """Known before anybody asks for one; others have numbers beside them."""
+    before, run = table.enter(text(b"")), table.run_of(small)
+    later = table.enter(text(b""))
+
+    assert run.names == (b"a", b"b", b"c")
+    numbers = [run.number(name) for name in run.names]
+    assert numbers == list(range(before.ino + 1, later.ino))
+    assert table.run_of(small) is run
+    assert [table.run_with(ino) for ino in numbers] == [run] * 3
+    assert table.run_with(before.ino) is table.run_with(later.ino) is None
+    found = table.enter(small.lookup(b"b"), small, b"b")
+    assert found.ino == run.number(b"b")
+    assert table.inode(run.number(b"c")).node is small.lookup(b"c")
+    assert table.inode(found.ino) is found
+
+
+def test_what_of_a_run_is_forgotten_is_made_again(table, small):
+    """With its number; of others nothing is known any more."""
+    run, other = table.run_of(small), table.enter(text(b""))
+    table.refer(run)
+    first = table.inode(run.number(b"a"))
+    assert first.lookups == 1
+    table.refer(run)
+    assert first.lookups == 2
+    for inode in (first, other):
+        table.forget(inode.ino, 2)
+        assert inode.ino not in table.by_ino
+    again = table.inode(first.ino)
+    assert (again.ino, again.node) == (first.ino, first.node)
+    with pytest.raises(KeyError):
+        table.inode(other.ino)
+
+
+def test_who_has_a_writer_is_not_forgotten(table, small):
+    """Not all references to what is in a run are counted."""
+    run = table.run_of(small)
+    held = table.inode(run.number(b"a"))
+    held.writers = 1
+    table.forget(held.ino, 5)
+    assert table.inode(held.ino) is held
+
+
+def test_who_has_no_run(table, small):
+    """Directories that change by themselves, and large ones."""
+    assert table.run_of(Dir({b"a": text(b"")})) is None
+    large = Dir({b"%d" % n: text(b"") for n in range(RUN_MOST + 1)})
+    large.steady = True
+    assert table.run_of(large) is None
+    small.add(b"late", text(b""))
+    table.run_of(small)
+    late = text(b"")
+    small.add(b"later", late)
+    assert table.run_with(table.enter(late, small, b"later").ino) is None
 
 
 def test_volumes_have_number_spaces_of_their_own(table):

@@ -2,28 +2,31 @@
 
 The rows are sorted into a tree of ``Place`` once; a ``FamilyDir`` is a directory of
 one mount at one place, with the numbers of the families around it. A member of a
-family (``memory12``) is made when it is first looked up and kept: its name comes
-and goes, the object stays. The kernel may keep a name as long as the mount can tell it
-that it has gone (``Mount.name_timeout``).
+family (``memory12``) is made when it is first looked up or listed, and kept: its name
+comes and goes, the object stays. The kernel may keep a name as long as the mount can
+tell it that it has gone (``Mount.name_timeout``).
 """
 
 from __future__ import annotations
 
-import errno
+import functools
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from memfs.files.row import Family, Row, family_of, manners_of
+from memfs.files.row import Family, Row, Target, family_of, manners_of
 from memfs.files.rowfile import RowFile, Shape
 from memfs.records import NamedTuple
-from memfs.tree import FOREVER, SYSFS, Dir, Link, Node, TreeError, VolumeDir
+from memfs.tree import FOREVER, SYSFS, Dir, Link, Manners, Names, Node, VolumeDir
 
 if TYPE_CHECKING:
     from memfs.mount import Mount
 
 DIR_MODES = {"proc": 0o555}
+# Longer lists of names are not compared with those of other directories, nor with so
+# many of them.
+ALIKE_MOST = 64
 # The name of a member of a family: its number is written in one way only.
 MEMBER = re.compile(r"(.*?)(0|[1-9][0-9]{0,8})([^0-9]*)", re.DOTALL)
 
@@ -33,6 +36,11 @@ class Place:
     """A directory of the tree: what is always there, and its families.
 
     A family is keyed by what stands around the number in its names.
+
+    Attributes:
+        family: around the number in its name, of the members of a family.
+        alike: the names in the directories that are here, by whatever makes a
+            difference to what a list shows.
     """
 
     path: str
@@ -40,17 +48,40 @@ class Place:
     fixed: dict[bytes, Place] = field(default_factory=dict)
     families: dict[Family, Place] = field(default_factory=dict)
     shape: Shape | None = None
+    family: Family | None = None
+    alike: dict[object, Names] = field(default_factory=dict)
 
     @property
     def is_dir(self) -> bool:
         """Whether it is a directory, with a row of its own or without."""
         return self.row is None or self.row.kind == "directory"
 
+    @property
+    def link(self) -> Target | None:
+        """Where it points to, if it is a link."""
+        return None if self.row is None else self.row.link
+
+    @functools.cached_property
+    def manners(self) -> Manners:
+        """How a directory refuses that is here."""
+        return manners_of(self.path)
+
+    @functools.cached_property
+    def mode(self) -> int:
+        """Its permission bits."""
+        return DIR_MODES.get(self.path.partition("/")[0], 0o755)
+
+    @functools.cached_property
+    def links(self) -> list[Target]:
+        """Of the links that are always there."""
+        return [below.link for below in self.fixed.values() if below.link is not None]
+
     def below(self, name: str) -> Place:
         """The place *name* below this one, made if it is not there."""
         made = Place(f"{self.path}/{name}".lstrip("/"))
         family = family_of(name)
         if family is not None:
+            made.family = family
             return self.families.setdefault(family, made)
         return self.fixed.setdefault(name.encode(), made)
 
@@ -85,12 +116,14 @@ def _link(mount: Mount, row: Row, ids: tuple[int, ...]) -> Link:
     if row.ids is not None:
         node.entry_timeout = mount.name_timeout
     node.manners = row.manners
+    node.born_ns = mount.born_ns
     return node
 
 
 class Member(NamedTuple):
-    """A member of a family that was looked up once: the name comes and goes."""
+    """A member of a family that was there once: the name comes and goes."""
 
+    name: bytes
     node: Node
     number: int
     place: Place
@@ -115,8 +148,7 @@ class FamilyDir(Dir):
         ids: tuple[int, ...],
         around: FamilyDir | None = None,
     ) -> None:
-        top = place.path.partition("/")[0]
-        super().__init__(mode=DIR_MODES.get(top, 0o755), manners=manners_of(place.path))
+        super().__init__(mode=place.mode, manners=place.manners)
         self.dynamic = bool(place.families)
         self._mount = mount
         self._place = place
@@ -124,7 +156,7 @@ class FamilyDir(Dir):
         self._around = around
         self._members: dict[bytes, Member] = {}
         # What was listed last, and when.
-        self._listed: tuple[int, list[tuple[bytes, Node]]] | None = None
+        self._listed = -1, Names()
         self.born_ns = mount.born_ns
         if self.dynamic and not ids:
             mount.families.append(self)
@@ -134,7 +166,7 @@ class FamilyDir(Dir):
             self.attr_timeout = FOREVER if self.manners is SYSFS else 0.0
 
     @property
-    def gone(self) -> bool:
+    def gone(self) -> bool:  # type: ignore[override]
         """Whether it is a member of a family and its name has gone."""
         around = self._around
         return around is not None and self._ids[-1] not in around.numbers(self._place)
@@ -158,13 +190,22 @@ class FamilyDir(Dir):
         if member is not None:
             there = member.number in self.numbers(member.place)
             return member.node if there else None
+        family, number = self._family(name)
+        if family is None or number not in self.numbers(family):
+            return None
+        return self._member(family, number).node
+
+    def once(self, name: bytes) -> Node | None:
+        found = self._fixed(name)
+        family, number = self._family(name) if found is None else (None, 0)
+        return found if family is None else self._member(family, number).node
+
+    def _family(self, name: bytes) -> tuple[Place | None, int]:
+        """The family that a name is of, and its number in that."""
         parts = MEMBER.fullmatch(name.decode("latin-1"))
         if parts is None:
-            return None
-        family = self._place.families.get(Family(parts[1], parts[3]))
-        if family is None or int(parts[2]) not in self.numbers(family):
-            return None
-        return self._member(name, family, int(parts[2]))
+            return None, 0
+        return self._place.families.get(Family(parts[1], parts[3])), int(parts[2])
 
     def numbers(self, family: Place) -> Collection[int]:
         """Of the members that a family has now."""
@@ -177,15 +218,17 @@ class FamilyDir(Dir):
         return [
             name
             for name, member in self._members.items()
-            if member.node.ino and member.number not in self.numbers(member.place)
+            if member.number not in self.numbers(member.place)
         ]
 
-    def _member(self, name: bytes, family: Place, number: int) -> Node:
+    def _member(self, place: Place, number: int) -> Member:
+        assert place.family is not None
+        name = place.family.name(number).encode()
         member = self._members.get(name)
         if member is None:
-            node = self._make(family, (*self._ids, number))
-            member = self._members[name] = Member(node, number, family)
-        return member.node
+            node = self._make(place, (*self._ids, number))
+            member = self._members[name] = Member(name, node, number, place)
+        return member
 
     def _make(self, place: Place, ids: tuple[int, ...]) -> Node:
         if place.is_dir:
@@ -193,25 +236,37 @@ class FamilyDir(Dir):
             return FamilyDir(self._mount, place, ids, around)
         return node_of(self._mount, place, ids)
 
-    def entries(self) -> list[tuple[bytes, Node]]:
+    def names(self) -> Names:
         version = self._mount.machine.blocks.version
-        if self._listed is None or self._listed[0] != version:
-            self._listed = version, self._entries()
+        if self._listed[0] != version:
+            self._listed = version, self._names()
         return self._listed[1]
 
-    def _entries(self) -> list[tuple[bytes, Node]]:
-        if self.gone:
-            raise TreeError(errno.ENOENT, f"{self._place.path} has gone")
-        for name in self._place.fixed:
-            self._fixed(name)
-        found = super().entries()
-        if not self.dynamic:
-            return found
-        for family, place in self._place.families.items():
-            for number in self.numbers(place):
-                name = family.name(number).encode()
-                found.append((name, self._member(name, place, number)))
-        return sorted(found, key=lambda entry: entry[0])
+    def _names(self) -> Names:
+        members = [
+            self._member(place, number)
+            for place in self._place.families.values()
+            for number in self.numbers(place)
+        ]
+        if len(members) > ALIKE_MOST:
+            return self._sorted(members)
+        # What differs in a list, but for numbers of inodes: the names, and of a link
+        # the length of where it points to.
+        differs = [link(self._ids).encode() for link in self._place.links]
+        for member in members:
+            differs.append(member.name)
+            if isinstance(member.node, Link):
+                differs.append(member.node.readlink())
+        key, alike = tuple(differs), self._place.alike
+        if key not in alike:
+            if len(alike) >= ALIKE_MOST:
+                alike.clear()
+            alike[key] = self._sorted(members)
+        return alike[key]
+
+    def _sorted(self, members: list[Member]) -> Names:
+        fixed = self._place.fixed.keys() | self._children.keys()
+        return Names(sorted([*fixed, *(member.name for member in members)]))
 
 
 def build_tree(mount: Mount, rows: Iterable[Row]) -> Dir:

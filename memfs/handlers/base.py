@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from memfs.callers import Callers
@@ -20,6 +21,7 @@ from memfs.tree import (
     Handle,
     Interrupt,
     Manners,
+    Names,
     Node,
     TreeError,
     Volume,
@@ -30,16 +32,19 @@ from memfs.turns import Gate
 T = TypeVar("T")
 
 
-class Listing(list[tuple[bytes, Node]]):
-    """The children of a generated directory when it was opened, after the two dots.
+@dataclass(slots=True)
+class Listing:
+    """A generated directory that is open.
 
-    Args:
-        era: of ``Shim.era``, when it was opened.
+    Attributes:
+        where: the directory.
+        names: in it, when it was opened.
+        era: of ``Shim.era``, then.
     """
 
-    def __init__(self, children: Iterable[tuple[bytes, Node]], era: int) -> None:
-        super().__init__(children)
-        self.era = era
+    where: Dir
+    names: Names
+    era: int
 
 
 class Base:
@@ -90,7 +95,7 @@ class Base:
         return self._open.get(fh)
 
     def manners(self, ino: int) -> Manners:
-        return self._inodes.by_ino[ino].node.manners
+        return self.inode(ino).node.manners
 
     def made(self, volume: Volume, index: int, ino: int, attr: Attr) -> Any:
         """The entry of a volume's inode."""
@@ -118,17 +123,23 @@ class Base:
 
     def inode(self, ino: int) -> Inode:
         """The inode of a generated node by its number."""
-        return self._inodes.by_ino[ino]
+        return self._inodes.inode(ino)
 
-    def dir_at(self, ino: int) -> Dir:
+    def is_known(self, ino: int) -> bool:
+        """Whether somebody has asked for more of a number than its name."""
+        return ino in self._inodes.by_ino
+
+    def there(self, ino: int) -> Dir:
         """The generated directory of a number.
 
         Raises:
-            TreeError: ENOTDIR.
+            TreeError: ENOTDIR; ENOENT, its own name has gone: it has none in it.
         """
-        node = self._inodes.by_ino[ino].node
+        node = self.inode(ino).node
         if not isinstance(node, Dir):
             raise TreeError(errno.ENOTDIR)
+        if node.gone:
+            raise TreeError(errno.ENOENT)
         return node
 
     def _gate(self, node: Node) -> Gate:

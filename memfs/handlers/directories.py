@@ -7,16 +7,11 @@ from typing import Any
 
 from memfs.handlers.base import Base, Listing
 from memfs.handlers.wire import Ctx
-from memfs.inodes import VOLUME_SHIFT, Inode
+from memfs.inodes import VOLUME_SHIFT, Inode, Run
 from memfs.tree import PAGE_SIZE, Dir, Node, Volume, VolumeDir
 
-# Cookies of the two dots, which begin every list.
-DOTS = 2
-
-
-def has(where: Node, name: bytes, node: Node) -> bool:
-    """Whether *node* has that name in that directory now."""
-    return isinstance(where, Dir) and where.lookup(name) is node
+# What begins every list, with the first cookies.
+DOTS = b".", b".."
 
 
 class Directories(Base):
@@ -25,7 +20,7 @@ class Directories(Base):
     async def opendir(self, inode: int, ctx: Ctx) -> int:
         if inode >> VOLUME_SHIFT:
             return self._new(self.at(inode))
-        node = self.dir_at(inode)
+        node = self.there(inode)
         if node.dynamic and self.listings is not None:
             await self.listings.begin(ctx.pid, inode)
         return self.open_dir(node, inode, ctx.pid)
@@ -38,8 +33,7 @@ class Directories(Base):
 
     def open_dir(self, node: Dir, ino: int, pid: int) -> int:
         """Open a generated directory as it is now; its handle."""
-        children = (b".", node), (b"..", node), *node.entries()
-        fh = self._new(Listing(children, self._shim.era))
+        fh = self._new(Listing(node, node.names(), self._shim.era))
         if node.dynamic and self.listings is not None:
             self.listings.begun(fh, pid, ino)
         return fh
@@ -58,10 +52,19 @@ class Directories(Base):
         """Whether no name has come or gone since the directory was opened."""
         return listing.era == self._shim.era
 
+    def run_of(self, where: Dir) -> Run | None:
+        """The numbers of all that a directory has now, if they follow each other."""
+        run = self._inodes.run_of(where)
+        return run if run is not None and run.names == where.names() else None
+
     def keep_listing(self, ino: int, listed: bytes, end: int) -> None:
         """A small directory is listed at once until names change."""
         if len(listed) <= PAGE_SIZE:
             self._shim.list_keep(ino, listed, end)
+
+    def refer(self, run: Run) -> None:
+        """All of a directory is listed: a reference to each."""
+        self._inodes.refer(run)
 
     def still_there(
         self, listing: Listing, start: int
@@ -69,16 +72,19 @@ class Directories(Base):
         """Cookie, name and node of what is listed from cookie *start* on.
 
         Names that have gone since the directory was opened are left out: the kernel
-        has been told of them once, and would remember them from now on.
+        has been told of them once, and would remember them from now on. A directory
+        whose own name has gone is empty.
         """
-        here, same = listing[0][1], self.is_new(listing)
-        for cookie, (name, node) in enumerate(listing[start:], start + 1):
-            if same or cookie <= DOTS or has(here, name, node):
+        where = listing.where
+        names = DOTS if where.gone else (*DOTS, *listing.names)
+        for cookie, name in enumerate(names[start:], start + 1):
+            node = where if name in DOTS else where.lookup(name)
+            if node is not None:
                 yield cookie, name, node
 
-    def entered(self, node: Node) -> Inode:
+    def entered(self, listing: Listing, name: bytes, node: Node) -> Inode:
         """The inode of a node that is listed. Counts no reference."""
-        return self._inodes.enter(node)
+        return self._inodes.enter(node, listing.where, name)
 
     def not_listed(self, inode: Inode) -> None:
         """It found no room, and nobody may know of it."""
@@ -95,7 +101,7 @@ class Directories(Base):
                 if not listed(token, name, self._volume_root(node), cookie):
                     return
                 continue
-            inode = self.entered(node)
+            inode = self.entered(opened, name, node)
             entry = inode.entry
             # What the kernel may not keep need not be new: it will ask again.
             if entry is None or node.attr_timeout:
@@ -104,7 +110,7 @@ class Directories(Base):
                 self.not_listed(inode)
                 return
             # The two dots are no lookups.
-            inode.lookups += cookie > DOTS
+            inode.lookups += name not in DOTS
 
     async def _readdir_volume(
         self, opened: tuple[Volume, int, int], start: int, token: Any
@@ -114,7 +120,7 @@ class Directories(Base):
             entry = self.made(volume, index, ino, attr)
             if not self._wire.listed(token, name, entry, cookie):
                 break
-            if name not in (b".", b".."):
+            if name not in DOTS:
                 volume.remember(ino)
 
     async def releasedir(self, fh: int) -> None:

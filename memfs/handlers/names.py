@@ -9,7 +9,7 @@ from typing import Any
 from memfs.handlers.base import Base
 from memfs.handlers.wire import Ctx, caller_of
 from memfs.inodes import ROOT, VOLUME_SHIFT, Inode, number, split
-from memfs.tree import Node, StatFs, TreeError, VolumeDir
+from memfs.tree import Dir, Node, StatFs, TreeError, VolumeDir
 
 
 def _maker(what: str) -> Any:
@@ -45,33 +45,37 @@ class Names(Base):
             volume, index, own = self.at(parent_inode)
             found = await self.volume(volume.lookup(own, name))
             return self.made(volume, index, *found)
-        node = self.child(parent_inode, name)
+        where = self.there(parent_inode)
+        node = self.child(where, name)
         if node is None:
             return self._wire.absent()
         if isinstance(node, VolumeDir):
             return self._volume_root(node)
-        inode = self.looked_up(node, ctx.pid)
+        inode = self.looked_up(where, name, node, ctx.pid)
         entry = self._wire.node_entry(inode)
         inode.lookups += 1
         return entry
 
-    def child(self, parent_inode: int, name: bytes) -> Node | None:
+    def child(self, where: Dir, name: bytes) -> Node | None:
         """What a generated directory has by a name; None: that may be remembered.
 
         Raises:
-            TreeError: ENOENT, for now; ENOTDIR.
+            TreeError: ENOENT, for now.
         """
-        parent = self.dir_at(parent_inode)
-        node = parent.lookup(name)
-        if node is None and parent.dynamic:
+        node = where.lookup(name)
+        if node is None and where.dynamic:
             raise TreeError(errno.ENOENT)
         return node
 
-    def looked_up(self, node: Node, pid: int) -> Inode:
+    def looked_up(self, where: Dir, name: bytes, node: Node, pid: int) -> Inode:
         """The inode that a LOOKUP by a thread answers with. Counts no reference."""
-        if node.fresh_inode and self._gate(node).expects(pid):
+        gate = self._gates.get(node)
+        if gate is not None and gate.expects(pid):
             return self._inodes.enter_private(node)
-        return self._inodes.enter(node)
+        run = self._inodes.run_of(where)
+        if run is not None:
+            run.asked = True
+        return self._inodes.enter(node, where, name)
 
     async def forget(self, inode_list: Sequence[tuple[int, int]]) -> None:
         for ino, nlookup in inode_list:
@@ -92,7 +96,7 @@ class Names(Base):
         self, inode: int, attr: Any, fields: Any, fh: int | None, ctx: Ctx
     ) -> Any:
         if not inode >> VOLUME_SHIFT:
-            return self._pretend(self._inodes.by_ino[inode])
+            return self._pretend(self.inode(inode))
         volume, index, own = self.at(inode)
         changed = {
             name: getattr(attr, "st_" + name)
@@ -114,7 +118,7 @@ class Names(Base):
 
     async def readlink(self, inode: int, ctx: Ctx) -> bytes:
         if not inode >> VOLUME_SHIFT:
-            return self._inodes.by_ino[inode].node.readlink()
+            return self.inode(inode).node.readlink()
         volume, _, own = self.at(inode)
         return await self.volume(volume.readlink(own))
 
