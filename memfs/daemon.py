@@ -94,7 +94,7 @@ class Mount(Protocol):
     name_timeout: float
     forget_names: Callable[[Sequence[tuple[Dir, bytes]]], Awaitable[None]] | None
     change_names: Callable[[int, Callable[[], bool]], AbstractAsyncContextManager[None]]
-    forget_kept: Callable[[], None]
+    forget_kept: Callable[[bool], None]
     shim_missing: tuple[str, ...]
     watcher: Callable[[int, Callable[[], None]], Callable[[], None]] | None
 

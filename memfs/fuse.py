@@ -293,9 +293,11 @@ class Session:
             except FileNotFoundError:
                 continue
 
-    def forget_kept(self) -> None:
-        """What files and lists showed that were steady is not true any more."""
-        SHIM.forget_kept()
+    def forget_kept(self, names: bool) -> None:
+        """What steady files showed is not true any more, nor with *names* any list."""
+        SHIM.forget_texts()
+        if names:
+            SHIM.forget_lists()
 
     async def forget_names(self, names: Sequence[tuple[Dir, bytes]]) -> None:
         """Have the kernel look names up again; whoever walks a path from now on asks.

@@ -133,7 +133,8 @@ class Mount:
         watcher: calls back when a real process ends; the daemon's.
         private_files: the directory behind files/, if it ends with the mount.
         forget_names: has the kernel forget names; the daemon's.
-        forget_kept: told when a node or a block is not as it was; the daemon's.
+        forget_kept: told when a node or a block is not as it was, and whether one
+            has come or gone; the daemon's.
         change_names: what is done inside is seen whole or not at all by whoever
             lists names, mostly; given the thread that wants it; the daemon's.
         revoker: takes pages back that real processes map; run by the daemon.
@@ -174,8 +175,9 @@ class Mount:
         self.name_timeout = 0.0
         self.forget_names: ForgetNames | None = None
         self.change_names: ChangeNames = nobody_looks
-        self.forget_kept: Callable[[], None] = lambda: None
-        machine.blocks.on_change = lambda: self.forget_kept()
+        self.forget_kept: Callable[[bool], None] = lambda names: None
+        self._names_seen = machine.blocks.names
+        machine.blocks.on_change = self._tell_changed
         # Directories with such names.
         self.families: list[FamilyDir] = []
         self._unplugs_seen = 0
@@ -206,6 +208,12 @@ class Mount:
         finally:
             if self.machine.blocks.unplugs != self._unplugs_seen:
                 await self._tell_gone()
+
+    def _tell_changed(self) -> None:
+        """Have nothing kept that is not true any more."""
+        names = self.machine.blocks.names
+        self.forget_kept(names != self._names_seen)
+        self._names_seen = names
 
     async def _tell_gone(self) -> None:
         """Have the kernel forget names that have gone; whoever asks finds none."""

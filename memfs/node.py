@@ -93,7 +93,7 @@ class Node:
         attr_timeout: seconds the kernel may keep the attributes; 0 where the size
             follows the model.
         steady: what it shows is the same until the adapter is told that names or
-            states have changed (``Handlers.forget_kept``).
+            states have changed (``Session.forget_kept``).
         manners: the row of ``Manners`` that refusals are taken from.
         ino: the adapter's: the inode number, 0 before the first lookup.
     """

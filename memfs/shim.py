@@ -117,11 +117,12 @@ class Shim:
         # have to be asked for.
         self.text_bind: Callable[[int, bytes, int], int] = lambda fh, text, size: 0
         self.text_unbind: Callable[[int], None] = lambda fh: None
-        # Keep what a small file shows until the next ``forget_kept``.
+        # Keep what a small file shows until the next ``forget_texts``.
         self.text_keep: Callable[[int, bytes, int], None] = lambda ino, text, size: None
-        # How often what is kept was forgotten.
+        self.forget_texts: Callable[[], None] = lambda: None
+        # How often lists were forgotten.
         self.era = 0
-        self._forget: Callable[[], None] = lambda: None
+        self._forget_lists: Callable[[], None] = lambda: None
         self._lists: dict[int, bytes] = {}
         self._closed = (ctypes.c_uint64 * CLOSED_MOST)()
         if lib is not None:
@@ -143,7 +144,8 @@ class Shim:
             self.text_unbind = _function(lib, text + "unbind", None, ctypes.c_uint64)
             keep_args = ctypes.c_uint64, ctypes.c_char_p, ctypes.c_uint32
             self.text_keep = _function(lib, text + "keep", None, *keep_args)
-            self._forget = _function(lib, text + "forget", None)
+            self.forget_texts = _function(lib, text + "forget", None)
+            self._forget_lists = _function(lib, "memfs_shim_list_forget", None)
             self._list_keep = _function(
                 lib, "memfs_shim_list_keep", None, *keep_args, ctypes.c_uint64
             )
@@ -215,16 +217,16 @@ class Shim:
         return None if length < 0 else (ino.value, text.raw[:length])
 
     def list_keep(self, ino: int, listed: bytes, end: int) -> None:
-        """Keep the list of a directory, up to cookie *end*, until ``forget_kept``."""
+        """Keep the list of a directory, up to cookie *end*, until ``forget_lists``."""
         if self._lib is None:
             return
         self._lists[ino] = listed
         self._list_keep(ino, listed, len(listed), end)
 
-    def forget_kept(self) -> None:
-        """What is kept is not true any more."""
+    def forget_lists(self) -> None:
+        """The lists that are kept are not true any more."""
         self.era += 1
-        self._forget()
+        self._forget_lists()
         self._lists.clear()
 
     def interrupted(self) -> Iterator[int]:

@@ -130,7 +130,7 @@ class FakeMachine:
         self.swap_disk = SimpleNamespace(**conf, readahead=131072)
         self.ways = Ways()
         self.hugetlb = SimpleNamespace(there=False)
-        self.blocks = SimpleNamespace(unplugs=0, version=0)
+        self.blocks = SimpleNamespace(unplugs=0, version=0, names=0)
         self.faults = FakeFaults()
         self.core = SimpleNamespace(lane_ops=lambda: 12)
         self.last_ops = deque(maxlen=16)

@@ -192,6 +192,7 @@ def test_a_nodes_directory_is_there_while_it_is_plugged(mount):
     mount.machine.nodes[1].plugged = False
     mount.machine.version += 1
     mount.machine.blocks.version += 1
+    mount.machine.blocks.names += 1
 
     assert look_up(mount, "node1") is None
     assert b"node1" not in [name for name, _ in mount.root.entries()]

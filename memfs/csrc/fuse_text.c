@@ -5,9 +5,9 @@
  * nobody's decision. A program that looks at thousands of small files costs three
  * requests of Python a file without this, and one with it.
  *
- * Of small files that change only when a node or a block does, what they showed last is
- * kept, and of directories whose names do not change otherwise their list: then the
- * open and the list are answered here, too, until Python says that there was a change.
+ * Of small files that change only when a node or a block does, what they show is kept,
+ * and of directories whose names do not change otherwise their list: then the open and
+ * the list are answered here, too, until Python says that there was a change.
  *
  * A second read of offset 0 is for Python, which makes the rendering anew.
  *
@@ -53,7 +53,7 @@ static struct {
 	uint64_t closed[NR_CLOSED];
 	unsigned int nr_closed;
 	/* What was kept in another era is not true any more; 0 is none. */
-	uint32_t era;
+	uint32_t era, list_era;
 	uint64_t next_fh;
 	struct kept_text kept[NR_KEPT];
 	struct {
@@ -61,7 +61,7 @@ static struct {
 		const char *list;
 		uint32_t era, len;
 	} lists[NR_LISTS];
-} texts = { .era = 1 };
+} texts = { .era = 1, .list_era = 1 };
 
 static void reply(int fd, uint64_t unique, const char *data, size_t bytes)
 {
@@ -123,7 +123,8 @@ static int serve_list(int fd, const struct fuse_in_header *head,
 {
 	const unsigned int at = (unsigned int)(head->nodeid % NR_LISTS);
 
-	if (texts.lists[at].era != texts.era || texts.lists[at].ino != head->nodeid)
+	if (texts.lists[at].era != texts.list_era ||
+	    texts.lists[at].ino != head->nodeid)
 		return 0;
 	if (in->offset && in->offset != texts.lists[at].end)
 		return 0;
@@ -239,7 +240,7 @@ void memfs_shim_text_keep(uint64_t ino, const char *text, uint32_t len)
 
 /*
  * memfs_shim_list_keep - keep the list of a directory, of FUSE_READDIRPLUS
- * @list: the caller's, until memfs_shim_text_forget()
+ * @list: the caller's, until memfs_shim_list_forget()
  * @end: where the list ends, as an offset
  */
 void memfs_shim_list_keep(uint64_t ino, const char *list, uint32_t len, uint64_t end)
@@ -247,18 +248,29 @@ void memfs_shim_list_keep(uint64_t ino, const char *list, uint32_t len, uint64_t
 	const unsigned int at = (unsigned int)(ino % NR_LISTS);
 
 	texts.lists[at].ino = ino;
-	texts.lists[at].era = texts.era;
+	texts.lists[at].era = texts.list_era;
 	texts.lists[at].len = len;
 	texts.lists[at].end = end;
 	texts.lists[at].list = list;
 }
 
-/* What is kept is not true any more. */
+static void next_era(uint32_t *era)
+{
+	(*era)++;
+	if (!*era)
+		*era = 1;
+}
+
+/* The texts that are kept are not true any more. */
 void memfs_shim_text_forget(void)
 {
-	texts.era++;
-	if (!texts.era)
-		texts.era = 1;
+	next_era(&texts.era);
+}
+
+/* The lists are not. */
+void memfs_shim_list_forget(void)
+{
+	next_era(&texts.list_era);
 }
 
 /* Handles that have been closed here since the last call. */

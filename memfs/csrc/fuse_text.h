@@ -22,6 +22,7 @@ SHIM_EXPORT void memfs_shim_text_keep(uint64_t ino, const char *text, uint32_t l
 SHIM_EXPORT void memfs_shim_list_keep(uint64_t ino, const char *list, uint32_t len,
 				      uint64_t end);
 SHIM_EXPORT void memfs_shim_text_forget(void);
+SHIM_EXPORT void memfs_shim_list_forget(void);
 SHIM_EXPORT unsigned int memfs_shim_text_closed(uint64_t *out, unsigned int most);
 
 #endif

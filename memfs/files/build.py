@@ -237,7 +237,7 @@ class FamilyDir(Dir):
         return node_of(self._mount, place, ids)
 
     def names(self) -> Names:
-        version = self._mount.machine.blocks.version
+        version = self._mount.machine.blocks.names
         if self._listed[0] != version:
             self._listed = version, self._names()
         return self._listed[1]

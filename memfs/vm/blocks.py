@@ -128,6 +128,8 @@ class Blocks:
         self.unplugs = 0
         # Grows whenever a node, a gate or a block is not as it was.
         self.version = 0
+        # Grows whenever one has come or gone.
+        self.names = 0
         self.on_change: Callable[[], None] = lambda: None
 
     def touch(self) -> None:
@@ -137,6 +139,7 @@ class Blocks:
 
     def plug(self, spec: NodeSpec, extents: list[Extent]) -> None:
         """The blocks of a node come, online in the zones of `extents`."""
+        self.names += 1
         if spec.runs:
             self._add(Span(run.first, run.last, spec.nid, (), run) for run in spec.runs)
         elif extents:
@@ -148,6 +151,7 @@ class Blocks:
 
     def plug_empty(self, node: Node) -> None:
         """A node comes of which no block is there yet."""
+        self.names += 1
         spec = node.spec
         if spec.runs:
             self._add(Span(run.first, run.last, spec.nid, ()) for run in spec.runs)
@@ -168,6 +172,7 @@ class Blocks:
         block = Block(self._m, number, nid)
         block.pages = self._m.layout.block_pages
         self._blocks[number] = block
+        self.names += 1
         self.touch()
         return block
 
@@ -192,6 +197,7 @@ class Blocks:
         self._spans = [span for span in self._spans if span.nid != nid]
         self._blocks = {n: b for n, b in self._blocks.items() if b.nid != nid}
         self._changed.discard(nid)
+        self.names += 1
         self.unplugs += 1
 
     def get(self, number: int) -> Block | None:

@@ -20,7 +20,7 @@ struct scene {
 static void begin(struct scene *s)
 {
 	memset(&texts, 0, sizeof(texts));
-	texts.era = 1;
+	texts.era = texts.list_era = 1;
 	CHECK_EQ(0, pipe(s->out));
 	CHECK_EQ(0, memfs_shim_text_bind(FH, text, strlen(text)));
 }
@@ -321,8 +321,14 @@ static void test_a_kept_list(void)
 	CHECK_EQ(0, ask_list(&s, INO, 2, 4096));
 	CHECK_EQ(0, ask_list(&s, INO, 0, 3));
 	CHECK_EQ(0, ask_list(&s, INO + NR_LISTS, 0, 4096));
+	/* A state that changes takes no name away. */
 	memfs_shim_text_forget();
+	CHECK_EQ(1, ask_list(&s, INO, 0, 4096));
+	CHECK_EQ(4, answer(&s, 7, data));
+	memfs_shim_text_keep(INO, text, 7);
+	memfs_shim_list_forget();
 	CHECK_EQ(0, ask_list(&s, INO, 0, 4096));
+	CHECK_EQ(1, is_kept(&texts.kept[INO], INO));
 	end(&s);
 }
 

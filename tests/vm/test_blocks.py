@@ -267,6 +267,31 @@ def test_counters_survive_the_zone(modern):
     assert modern.snapshot().total.numa_miss >= before.total.numa_miss
 
 
+def test_names_are_counted_apart_from_states(old):
+    """They grow with each node or block that comes or goes, and with nothing else."""
+
+    def there():
+        plugged = [node.nid for node in old.nodes.values() if node.plugged]
+        return plugged, list(old.blocks)
+
+    def grown(op):
+        names, version, before = old.blocks.names, old.blocks.version, there()
+        run(old, op)
+        assert old.blocks.version > version
+        assert (old.blocks.names > names) == (there() != before)
+        return old.blocks.names > names
+
+    probe = SLOT_BLOCK * BLOCK
+    assert grown(old.plug(SLOT))
+    assert not grown(old.enable_node(SLOT))
+    assert not grown(old.block_offline(SLOT_BLOCK))
+    assert not grown(old.block_online(SLOT_BLOCK))
+    assert not grown(old.disable_node(SLOT))
+    assert grown(old.unplug(SLOT))
+    assert grown(old.probe(probe))
+    assert grown(old.probe(probe + BLOCK))
+
+
 # Where a block goes.
 
 
