@@ -14,7 +14,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from memfs.manners import TOP, Manners
 from memfs.request import Attr, Caller, Interrupt, TreeError
@@ -182,6 +182,13 @@ class Dir(Node):
     def once(self, name: bytes) -> Node | None:
         """What has a name, or had it before that went."""
         return self._children.get(name)
+
+    def ahead(self, name: bytes) -> Iterable[tuple[Dir, bytes]]:
+        """What files of this name, which is steady, show in directories like this.
+
+        Only of some, to which whoever opens one here may come next.
+        """
+        return ()
 
     def names(self) -> Names:
         """The names of all children."""

@@ -1,9 +1,10 @@
-"""Directories that are members of one family: what they share."""
+"""Directories that are members of one family: what they share, what is made ahead."""
 
 import pytest
 from fakes import fake_mount, look_up
 
-from memfs.files.build import ALIKE_MOST
+from memfs.files.build import AHEAD_MOST, ALIKE_MOST
+from memfs.tree import TextFile
 from memfs.vm import Layout, Machine
 from memfs.vm.machine import Target
 
@@ -25,6 +26,14 @@ def block(mount, number):
 
 def run(mount, op):
     mount.machine.sched.run(op)
+
+
+def ahead(mount, number, name=b"state"):
+    """Numbers of the blocks whose text is made with this one's; the texts."""
+    block(mount, number).lookup(name)
+    made = list(block(mount, number).ahead(name))
+    blocks = {id(block(mount, n)): n for n in mount.machine.blocks}
+    return [blocks[id(where)] for where, _ in made], {text for _, text in made}
 
 
 def test_blocks_of_a_node_share_their_names(mount):
@@ -51,6 +60,47 @@ def test_not_too_many_lists_are_remembered(mount):
         place.alike[number] = block(mount, 5).names()
     assert block(mount, LAST_OF_1).names() != block(mount, 5).names()
     assert len(place.alike) <= ALIKE_MOST
+
+
+def test_texts_are_made_ahead_twice_as_many_each_time(mount):
+    """Those around a block's own, of blocks that are there."""
+    assert ahead(mount, 40) == ([], set())
+    assert ahead(mount, 40) == ([41], {b"online\n"})
+    assert ahead(mount, 42)[0] == [40, 41, 43]
+    for width in (8, 16, 32, AHEAD_MOST):
+        numbers, _ = ahead(mount, LAST_OF_1)
+        assert numbers == list(range(LAST_OF_1 // width * width, LAST_OF_1))
+    # Each file of a block by itself.
+    assert ahead(mount, 40, b"phys_index") == ([], set())
+    assert ahead(mount, 41, b"phys_index")[1] == {b"00000028\n"}
+
+
+def test_after_a_change_it_begins_anew(mount):
+    """So that who changes one block after the other makes no texts for nobody."""
+    for _ in range(3):
+        ahead(mount, 100)
+    run(mount, mount.machine.block_offline(120))
+    assert ahead(mount, 120) == ([], set())
+    assert ahead(mount, 120) == ([121], {b"online\n"})
+
+
+def test_what_is_made_ahead_is_what_each_shows(mount):
+    """Of every file of a block, on both sides of where two nodes meet."""
+    run(mount, mount.machine.block_offline(LAST_OF_0 + 2))
+    files = [(n, f) for n, f in block(mount, 5).entries() if isinstance(f, TextFile)]
+    assert len(files) == 7
+    for name, _ in files:
+        for _ in range(8):
+            made = list(block(mount, LAST_OF_0 + 2).ahead(name))
+        assert len(made) == AHEAD_MOST - 1
+        assert all(where.lookup(name).text() == text for where, text in made)
+
+
+def test_nothing_is_made_ahead_of_what_is_alone(mount):
+    """Of files whose directory is in no family, and of no files."""
+    assert list(look_up(mount, MEMORY).ahead(b"block_size_bytes")) == []
+    assert list(block(mount, 5).ahead(b"node0")) == []
+    assert list(block(mount, 5).ahead(b"none")) == []
 
 
 def test_names_that_were_listed_may_be_known_when_they_go(mount):

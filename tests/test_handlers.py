@@ -256,6 +256,35 @@ async def test_which_texts_are_kept(wire, flags, text, kept, steady):
     assert told == ([(inode.ino, text, len(text))] if kept and steady else [])
 
 
+class Ahead(Dir):
+    """Is steady, and knows what others of its kind show."""
+
+    steady = True
+    others = ()
+
+    def ahead(self, name):
+        return [(other, text) for other, text in self.others if other.lookup(name)]
+
+
+async def test_texts_that_are_made_ahead_are_kept(wire):
+    """By the numbers that their files will have; long ones are not."""
+    files = [TextFile(lambda: b"text", manners=PROC) for _ in range(6)]
+    for file in files:
+        file.steady = True
+    dirs = [Ahead({b"a": files[n], b"b": files[n + 1]}) for n in (0, 2, 4)]
+    dirs[0].others = (dirs[1], b"one"), (dirs[2], b"x" * 49)
+    shim, told = Shim(None, None), []
+    shim.text_keep = lambda *args: told.append(args)
+    root = Dir({b"%d" % n: one for n, one in enumerate(dirs)})
+    handlers = Handlers(root, wire, shim, lambda: Gate(trio))
+    where = await ino_of(handlers, b"0")
+    ino = (await handlers.lookup(where, b"b", CTX))[0]
+    await handlers.open(ino, os.O_RDONLY, CTX)
+    other = (await handlers.lookup(await ino_of(handlers, b"1"), b"b", CTX))[0]
+
+    assert told == [(ino, b"text", 4), (other, b"one", 3)]
+
+
 class ShimThatOpens(Shim):
     """Has opened one file, number 77, which showed *text*."""
 

@@ -74,6 +74,33 @@ def test_every_change_of_a_block_is_seen(mount):
     assert shown(mount) == HERE
 
 
+def test_what_was_made_ahead_follows_every_change(mount):
+    """Of blocks that nobody had opened before it."""
+    blocks = {name for name in os.listdir(mount / MEMORY) if name[-1].isdigit()}
+    node1 = set(os.listdir(mount / "sys/devices/system/node/node1"))
+
+    def states():
+        return {name: (mount / MEMORY / name / "state").read_text() for name in blocks}
+
+    online = dict.fromkeys(blocks, "online\n")
+    assert states() == online
+    (mount / BLOCK / "state").write_text("offline")
+    assert states() == {**online, "memory120": "offline\n"}
+    (mount / BLOCK / "state").write_text("online")
+    command(mount, "disable 1")
+    closed = dict.fromkeys(blocks & node1, "going-offline\n")
+    assert len(closed) > 1
+    assert states() == {**online, **closed}
+    command(mount, "unplug 1")
+    blocks -= closed.keys()
+    assert states() == {name: online[name] for name in blocks}
+    for name in closed:
+        assert not (mount / MEMORY / name).exists()
+    command(mount, "plug 1")
+    blocks |= closed.keys()
+    assert states() == {**online, **closed}
+
+
 def test_an_open_file_shows_what_it_showed(mount):
     """Until it is rewound; of a block that has gone that is an error."""
     shown(mount)

@@ -30,7 +30,7 @@
 #define NR_CLOSED 256u
 
 /* By the inode's number; of those that share a place the last one has it. */
-#define NR_KEPT 131072u
+#define NR_KEPT 262144u
 #define NR_LISTS 32768u
 
 /* Handles of files that were opened here: their numbers are no others'. */

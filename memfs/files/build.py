@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from memfs.files.row import Family, Row, Target, family_of, manners_of
-from memfs.files.rowfile import RowFile, Shape
+from memfs.files.rowfile import RowFile, Shape, rendered
 from memfs.records import NamedTuple
 from memfs.tree import FOREVER, SYSFS, Dir, Link, Manners, Names, Node, VolumeDir
 
@@ -27,6 +27,8 @@ DIR_MODES = {"proc": 0o555}
 # Longer lists of names are not compared with those of other directories, nor with so
 # many of them.
 ALIKE_MOST = 64
+# Files that are rendered together, at most (chosen here): some 0.3 ms.
+AHEAD_MOST = 32
 # The name of a member of a family: its number is written in one way only.
 MEMBER = re.compile(r"(.*?)(0|[1-9][0-9]{0,8})([^0-9]*)", re.DOTALL)
 
@@ -41,6 +43,8 @@ class Place:
         family: around the number in its name, of the members of a family.
         alike: the names in the directories that are here, by whatever makes a
             difference to what a list shows.
+        ahead: of a file: how many of its kind were rendered last with one of them,
+            and when.
     """
 
     path: str
@@ -50,6 +54,7 @@ class Place:
     shape: Shape | None = None
     family: Family | None = None
     alike: dict[object, Names] = field(default_factory=dict)
+    ahead: tuple[int, int] = 0, -1
 
     @property
     def is_dir(self) -> bool:
@@ -206,6 +211,30 @@ class FamilyDir(Dir):
         if parts is None:
             return None, 0
         return self._place.families.get(Family(parts[1], parts[3])), int(parts[2])
+
+    def ahead(self, name: bytes) -> Iterator[tuple[Dir, bytes]]:
+        around, place = self._around, self._place.fixed.get(name)
+        if around is None or place is None or place.shape is None:
+            return
+        there = around.numbers(self._place)
+        for number in self._window(place):
+            if number != self._ids[-1] and number in there:
+                where = around._member(self._place, number).node
+                assert isinstance(where, FamilyDir)
+                yield where, rendered(self._mount, place.shape.row, where._ids)
+
+    def _window(self, file: Place) -> range:
+        """The numbers around its own of those that show the next texts.
+
+        Twice as many each time since there was a change, so that who wants one only
+        does not wait for more.
+        """
+        version = self._mount.machine.blocks.version
+        width, seen = file.ahead
+        width = min(2 * width, AHEAD_MOST) if seen == version else 1
+        file.ahead = width, version
+        first = self._ids[-1] // width * width
+        return range(first, first + width)
 
     def numbers(self, family: Place) -> Collection[int]:
         """Of the members that a family has now."""

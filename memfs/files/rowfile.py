@@ -107,12 +107,7 @@ class RowFile(TextFile):
         return object() if version is None else version(self._mount)
 
     def _render(self) -> bytes:
-        row, mount = self._shape.row, self._mount
-        if row.render_at is not None:
-            return row.render_at(mount, self._ids[-1]).encode()
-        if row.render_in is not None:
-            return row.render_in(mount, self._ids).encode()
-        return b"" if row.render is None else row.render(mount).encode()
+        return rendered(self._mount, self._shape.row, self._ids)
 
     def open(self, flags: int, caller: Caller) -> Handle:
         handle = super().open(flags, caller)
@@ -138,6 +133,15 @@ class RowFile(TextFile):
             return await row.store_at(mount, self._ids[-1], data, caller, interrupt)
         assert row.store is not None
         return await row.store(mount, data, caller, interrupt)
+
+
+def rendered(mount: Mount, row: Row, ids: tuple[int, ...]) -> bytes:
+    """What a row's file says, for the numbers in its path."""
+    if row.render_at is not None:
+        return row.render_at(mount, ids[-1]).encode()
+    if row.render_in is not None:
+        return row.render_in(mount, ids).encode()
+    return b"" if row.render is None else row.render(mount).encode()
 
 
 def path_of(row: Row, ids: tuple[int, ...]) -> str:

@@ -64,9 +64,21 @@ class Files(Base):
             small = size <= TEXT_KEPT_MOST and flags & os.O_ACCMODE == os.O_RDONLY
             if known.node.steady and small:
                 self._shim.text_keep(known.ino, text, size)
+                self._keep_ahead(known.ino)
             if closed >= MANY_CLOSED:
                 self._forget_closed()
         return fh
+
+    def _keep_ahead(self, ino: int) -> None:
+        """Keep what files show that may be opened next."""
+        run = self._inodes.run_with(ino)
+        if run is None:
+            return
+        name = run.names[ino - run.first]
+        for where, text in run.where.ahead(name):
+            below = self._inodes.run_of(where)
+            if below is not None and len(text) <= TEXT_KEPT_MOST:
+                self._shim.text_keep(below.number(name), text, len(text))
 
     def _handle(self, fh: int) -> Handle | None:
         """An open generated file; the shim may have opened it."""
