@@ -136,7 +136,7 @@ class Dir(Node):
     """A directory with a fixed set of children.
 
     A directory whose children come and go is a subclass that overrides
-    ``lookup`` and ``entries`` and sets ``dynamic``: then the absence of a name is
+    ``lookup`` and ``names`` and sets ``dynamic``: then the absence of a name is
     not cached, and the link count is 1, which find(1) takes as "unknown". The
     children that come and go have an ``entry_timeout`` of 0.
 

@@ -67,8 +67,8 @@ class Appearing(tree.Dir):
     def lookup(self, name):
         return self._names.get(name)
 
-    def entries(self):
-        return sorted(self._names.items())
+    def names(self):
+        return tree.Names(sorted(self._names))
 
 
 class FakeMount:
