@@ -17,6 +17,7 @@ Source: include/linux/fuse.h 7.39.
 from __future__ import annotations
 
 import ctypes
+import logging
 import struct
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, cast
@@ -26,12 +27,17 @@ from memfs.callers import errno_of
 from memfs.directnodes import NODES, ROOM
 from memfs.handlers import Handlers
 from memfs.inodes import VOLUME_SHIFT, number
+from memfs.shim import DIRECT_CHANGED as CHANGED
 from memfs.shim import DIRECT_NONE as NONE
 from memfs.shim import DIRECT_NOT as NOT
 
-__all__ = ["NODES", "NONE", "NOT", "VOLUMES", "Direct"]
+__all__ = ["CHANGED", "NODES", "NONE", "NOT", "VOLUMES", "Direct"]
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+UNLINK = 10
 
 _NLOOKUP = struct.Struct("=Q")
 _FORGET = struct.Struct("=QQ")
@@ -54,7 +60,7 @@ class Direct:
         self._into = ctypes.addressof(self.room)
 
     def answer(self, opcode: int, nodeid: int, request: int, nbytes: int) -> int:
-        """The bytes of the answer in the room, a -errno, NONE or NOT."""
+        """The bytes of the answer in the room, a -errno, NONE, NOT or CHANGED."""
         ours = nodeid >> VOLUME_SHIFT or opcode in FORGETS
         row = VOLUMES[opcode] if ours else NODES[opcode]
         try:
@@ -66,7 +72,7 @@ class Direct:
         if opcode in FORGETS:
             return NONE
         ctypes.memmove(self._into, made, len(made))
-        return len(made)
+        return CHANGED if made and opcode == UNLINK else len(made)
 
 
 def lookup(handlers: Handlers, parent: int, request: bytes) -> bytes | None:
@@ -85,9 +91,17 @@ def getattr(handlers: Handlers, ino: int, request: bytes) -> bytes:
 
 
 def unlink(handlers: Handlers, parent: int, request: bytes) -> bytes | None:
+    """The kernel asks for the directory's attributes next: they are the answer."""
     volume, _, own = handlers.at(parent)
-    done = volume.unlink_now(own, wirebytes.name_in(request))
-    return b"" if done else None
+    if not volume.unlink_now(own, wirebytes.name_in(request)):
+        return None
+    try:
+        attr = volume.getattr(own)
+    except Exception as exc:
+        # The name is gone all the same; whoever asks for the attributes is told.
+        log.debug("attributes after an unlink: %r", exc)
+        return b""
+    return wirebytes.attr_out(parent, attr, volume.attr_timeout)
 
 
 def tmpfile(handlers: Handlers, parent: int, request: bytes) -> bytes:
@@ -127,12 +141,13 @@ VOLUMES: dict[int, Callable[[Handlers, int, bytes], bytes | None]] = {
     1: lookup,
     2: forget,
     3: getattr,
-    10: unlink,
+    UNLINK: unlink,
     18: release,
     42: batch_forget,
     51: tmpfile,
 }
-# Of any inode: a batch names none in its head.
+# Of any inode: a batch names none in its head. The shim gathers them, so that what
+# comes is a batch.
 FORGETS = 2, 42
 
 

@@ -72,6 +72,7 @@ MAX_BACKGROUND = 8192
 # What a direct answer may be beside bytes or a -errno: fuse_direct.h.
 DIRECT_NOT = 1 << 20
 DIRECT_NONE = DIRECT_NOT + 1
+DIRECT_CHANGED = DIRECT_NOT + 2
 
 DirectFn = Callable[[int, int, int, int], int]
 FallocateFn = Callable[[int, int, int, int, int], None]

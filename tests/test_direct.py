@@ -11,7 +11,7 @@ import pytest
 import trio
 from memvolume import MemVolume
 
-from memfs.direct import NODES, NONE, NOT, VOLUMES, Direct
+from memfs.direct import CHANGED, NODES, NONE, NOT, VOLUMES, Direct
 from memfs.doing import Doing
 from memfs.handlers import Handlers
 from memfs.inodes import ROOT, number
@@ -122,13 +122,38 @@ async def test_a_lookup_gives_number_and_attributes(direct, volume):
 async def test_unlink_and_forget(direct, volume):
     ino, _ = await make(volume)
     ask(direct, LOOKUP, 1, b"a\0")
-    assert ask(direct, UNLINK, 1, b"a\0") == 0
+    assert ask(direct, UNLINK, 1, b"a\0") == CHANGED
     assert b"a" not in volume.files[1].names
     assert ask(direct, FORGET, ino, struct.pack("=Q", 1)) == NONE
     assert ino in volume.files
     pairs = struct.pack("=IIQQ", 1, 0, number(0, ino), 1)
     assert ask(direct, BATCH_FORGET, 0, pairs, index=-1) == NONE
     assert ino not in volume.files
+
+
+async def test_an_unlink_shows_what_the_directory_is_then(direct, volume):
+    await make(volume)
+    volume.files[1].mode = 0o40711
+    assert ask(direct, UNLINK, 1, b"a\0") == CHANGED
+    shown = direct.room.raw
+    answer = ask(direct, GETATTR, 1, bytes(16))
+
+    assert shown[: len(answer)] == answer
+    assert unpacked(answer[16:])["mode"] == 0o40711
+    assert ask(direct, UNLINK, 1, b"a\0") == -errno.ENOENT
+
+
+async def test_a_name_is_gone_whatever_its_directory_answers(direct, volume):
+    """The attributes are not what was asked for."""
+    await make(volume)
+
+    def fails(ino):
+        raise OSError(errno.EIO, "no attributes")
+
+    volume.getattr = fails
+    assert ask(direct, UNLINK, 1, b"a\0") == 0
+    assert b"a" not in volume.files[1].names
+    assert ask(direct, GETATTR, 1, bytes(16)) == -errno.EIO
 
 
 async def test_release(direct, handlers, volume):

@@ -13,7 +13,11 @@
 enum {
 	DIRECT_NOT = 1 << 20, /* it takes the long way */
 	DIRECT_NONE,	      /* it wants none */
+	DIRECT_CHANGED, /* 0; the directory's struct fuse_attr_out is in the room */
 };
+
+/* FORGETs that are handed over together, at most. */
+#define DIRECT_FORGETS 64
 
 /*
  * Given a request as it came from the kernel, its header and all. The answer is written
@@ -24,6 +28,8 @@ typedef int (*direct_fn)(uint32_t opcode, uint64_t nodeid, const void *request,
 
 /* Whether a request, as it came from the kernel, has been answered. */
 SHIM_INTERNAL int direct_serve(int fd, const void *request, size_t bytes);
+/* The turn of requests is over. */
+SHIM_INTERNAL void direct_rest(void);
 SHIM_INTERNAL int direct_attached(void);
 
 SHIM_EXPORT void memfs_shim_direct_attach(direct_fn call, void *room,

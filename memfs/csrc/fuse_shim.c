@@ -336,8 +336,8 @@ static int served_here(int fd, const void *request, size_t bytes)
 }
 
 /* The next request that is not for the short way, or why there is none. */
-static int receive(struct fuse_session *se, struct fuse_buf *buf,
-		   int (*orig)(struct fuse_session *, struct fuse_buf *))
+static int next_request(struct fuse_session *se, struct fuse_buf *buf,
+			int (*orig)(struct fuse_session *, struct fuse_buf *))
 {
 	int64_t begin = 0;
 
@@ -354,6 +354,15 @@ static int receive(struct fuse_session *se, struct fuse_buf *buf,
 		    !memfs_shim_readable(large ? LANE_SPIN_LARGE_NS : LANE_SPIN_NS))
 			return -EINTR;
 	}
+}
+
+static int receive(struct fuse_session *se, struct fuse_buf *buf,
+		   int (*orig)(struct fuse_session *, struct fuse_buf *))
+{
+	int got = next_request(se, buf, orig);
+
+	direct_rest();
+	return got;
 }
 
 SHIM_EXPORT int fuse_session_receive_buf(struct fuse_session *se, struct fuse_buf *buf)

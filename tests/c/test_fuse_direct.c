@@ -18,7 +18,7 @@ static struct {
 	int calls, answer;
 	uint32_t opcode, bytes, pid;
 	uint64_t nodeid;
-	char body[16];
+	char body[16 + DIRECT_FORGETS * sizeof(struct fuse_forget_one)];
 } asked;
 
 static int answer(uint32_t opcode, uint64_t nodeid, const void *request, uint32_t bytes)
@@ -71,7 +71,8 @@ static void attach(void)
 	strcpy(room, "answer");
 	memfs_shim_direct_attach(answer, room,
 				 1ull << FUSE_LOOKUP | 1ull << FUSE_UNLINK |
-					 1ull << FUSE_FORGET,
+					 1ull << FUSE_FORGET |
+					 1ull << FUSE_BATCH_FORGET,
 				 1ull << FUSE_OPENDIR);
 }
 
@@ -100,16 +101,113 @@ static void test_bytes_and_errors_are_answered(void)
 	CHECK_EQ(-2, got.error);
 }
 
-static void test_what_wants_no_answer_gets_none(void)
+/* The n-th of what was handed over. */
+static struct fuse_forget_one forgotten(uint32_t n)
 {
+	struct fuse_forget_one one;
+
+	memcpy(&one, asked.body + sizeof(struct fuse_batch_forget_in) + n * sizeof(one),
+	       sizeof(one));
+	return one;
+}
+
+static uint32_t nr_forgotten(void)
+{
+	struct fuse_batch_forget_in in;
+
+	CHECK_EQ(FUSE_BATCH_FORGET, asked.opcode);
+	memcpy(&in, asked.body, sizeof(in));
+	CHECK_EQ(sizeof(in) + in.count * sizeof(struct fuse_forget_one), asked.bytes);
+	return in.count;
+}
+
+/* Nobody waits for them: they come together, in their order, at the end of a turn. */
+static void test_what_is_forgotten_is_gathered(void)
+{
+	struct {
+		struct fuse_in_header head;
+		struct fuse_batch_forget_in in;
+		struct fuse_forget_one one[2];
+	} batch = { { .opcode = FUSE_BATCH_FORGET },
+		    { .count = 2 },
+		    { { 21, 1 }, { 22, 3 } } };
 	struct fuse_out_header got;
 	char bytes[16];
 
 	attach();
 	/* Of any inode: a batch names none. */
-	CHECK_EQ(1, serve(FUSE_FORGET, 0, DIRECT_NONE, &got, bytes));
-	CHECK_EQ(1, asked.calls);
+	CHECK_EQ(1, serve(FUSE_FORGET, 5, DIRECT_NONE, &got, bytes));
+	CHECK_EQ(0, asked.calls);
 	CHECK_EQ(0, got.len);
+	CHECK_EQ(1, direct_serve(-1, &batch, sizeof(batch)));
+	CHECK_EQ(0, asked.calls);
+	direct_rest();
+	CHECK_EQ(1, asked.calls);
+	CHECK_EQ(3, nr_forgotten());
+	CHECK_EQ(5, forgotten(0).nodeid);
+	CHECK_EQ(22, forgotten(2).nodeid);
+	CHECK_EQ(3, forgotten(2).nlookup);
+	direct_rest();
+	CHECK_EQ(1, asked.calls);
+	/* One that is shorter than it says takes the long way. */
+	CHECK_EQ(0, direct_serve(-1, &batch, sizeof(batch) - 1));
+	CHECK_EQ(0, direct_serve(-1, &batch, sizeof(batch.head) + 3));
+}
+
+static void test_as_many_as_there_is_room_for(void)
+{
+	struct fuse_out_header got;
+	char bytes[16];
+
+	attach();
+	for (uint32_t i = 1; i < DIRECT_FORGETS; i++)
+		CHECK_EQ(1, serve(FUSE_FORGET, i, DIRECT_NONE, &got, bytes));
+	CHECK_EQ(0, asked.calls);
+	CHECK_EQ(1, serve(FUSE_FORGET, 99, DIRECT_NONE, &got, bytes));
+	CHECK_EQ(1, asked.calls);
+	CHECK_EQ(DIRECT_FORGETS, nr_forgotten());
+	CHECK_EQ(1, forgotten(0).nodeid);
+	CHECK_EQ(99, forgotten(DIRECT_FORGETS - 1).nodeid);
+	direct_rest();
+	CHECK_EQ(1, asked.calls);
+}
+
+/* What the kernel asks next is known, until anything might have changed it. */
+static void test_an_unlink_answers_for_the_directory(void)
+{
+	const uint64_t getattr = 1ull << FUSE_GETATTR;
+	const int size = (int)sizeof(struct fuse_attr_out);
+	struct fuse_out_header got;
+	char bytes[256];
+
+	memfs_shim_direct_attach(answer, room, getattr | 1ull << FUSE_UNLINK, getattr);
+	strcpy(room, "directory");
+	CHECK_EQ(1, serve(FUSE_UNLINK, VOLUMES_INO, DIRECT_CHANGED, &got, bytes));
+	CHECK_EQ(sizeof(got), got.len);
+	CHECK_EQ(0, got.error);
+	strcpy(room, "another");
+	for (u32 i = 0; i < 2; i++) {
+		CHECK_EQ(1, serve(FUSE_GETATTR, VOLUMES_INO, size, &got, bytes));
+		CHECK_EQ(0, asked.calls);
+		CHECK_EQ(sizeof(got) + sizeof(struct fuse_attr_out), got.len);
+		CHECK_EQ(7, got.unique);
+		CHECK_EQ(0, strcmp(bytes, "directory"));
+	}
+	/* Another inode's are asked for, and from then on this one's, too. */
+	CHECK_EQ(1, serve(FUSE_GETATTR, VOLUMES_INO + 1, size, &got, bytes));
+	CHECK_EQ(1, asked.calls);
+	CHECK_EQ(1, serve(FUSE_GETATTR, VOLUMES_INO, size, &got, bytes));
+	CHECK_EQ(1, asked.calls);
+	CHECK_EQ(0, strcmp(bytes, "another"));
+	/* So they are in another turn. */
+	CHECK_EQ(1, serve(FUSE_UNLINK, VOLUMES_INO, DIRECT_CHANGED, &got, bytes));
+	direct_rest();
+	CHECK_EQ(1, serve(FUSE_GETATTR, VOLUMES_INO, size, &got, bytes));
+	CHECK_EQ(1, asked.calls);
+	/* One that failed tells nothing. */
+	CHECK_EQ(1, serve(FUSE_UNLINK, VOLUMES_INO, -2, &got, bytes));
+	CHECK_EQ(1, serve(FUSE_GETATTR, VOLUMES_INO, size, &got, bytes));
+	CHECK_EQ(1, asked.calls);
 }
 
 /* What is asked of generated inodes is another set. */
@@ -128,6 +226,8 @@ static void test_generated_inodes_have_their_own(void)
 	CHECK_EQ(0, asked.calls);
 	/* But what is forgotten is anybody's. */
 	CHECK_EQ(1, serve(FUSE_FORGET, 5, DIRECT_NONE, &got, bytes));
+	direct_rest();
+	CHECK_EQ(1, asked.calls);
 }
 
 static void test_what_takes_the_long_way(void)
@@ -155,7 +255,9 @@ static void test_what_takes_the_long_way(void)
 int main(void)
 {
 	RUN(test_bytes_and_errors_are_answered);
-	RUN(test_what_wants_no_answer_gets_none);
+	RUN(test_what_is_forgotten_is_gathered);
+	RUN(test_as_many_as_there_is_room_for);
+	RUN(test_an_unlink_answers_for_the_directory);
 	RUN(test_generated_inodes_have_their_own);
 	RUN(test_what_takes_the_long_way);
 	return 0;
