@@ -61,10 +61,12 @@ static inline void deactivate(struct vm *vm, struct zone *z, struct refilled *r,
 	ring_push(vm, &z->lru[LRU_INACTIVE], pfn);
 }
 
-static __always_inline void refill_page(struct vm *vm, struct zone *z,
-					struct vm_reclaim *rc, u32 pfn,
-					struct refilled *r)
+/* One page, with the rings up to date. */
+static void refill_one(struct vm *vm, struct zone *z, struct vm_reclaim *rc,
+		       struct refilled *r)
 {
+	const u32 pfn = ring_pop(vm, &z->lru[LRU_ACTIVE]);
+
 	r->seen++;
 	if (stays_active(vm, z, rc, pfn))
 		putback(vm, z, pfn, LRU_ACTIVE, LRU_ACTIVE);
@@ -72,7 +74,10 @@ static __always_inline void refill_page(struct vm *vm, struct zone *z,
 		deactivate(vm, z, r, pfn);
 }
 
-/* Up to nr pages of the tail's next group, for which there are places on both lists. */
+/*
+ * Up to nr pages of the tail's next group, for all of which there are places on the
+ * inactive list. One that stays and finds none on its own ends the group.
+ */
 static void refill_group(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u32 nr,
 			 struct refilled *r)
 {
@@ -88,8 +93,19 @@ static void refill_group(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u
 		const u32 pfn = slot[i];
 
 		prefetch_ahead(vm, pages, &ahead, i);
-		if (pfn != NONE)
-			refill_page(vm, z, rc, pfn, r);
+		if (pfn == NONE)
+			continue;
+		r->seen++;
+		if (!stays_active(vm, z, rc, pfn)) {
+			deactivate(vm, z, r, pfn);
+			continue;
+		}
+		if (!ring_has_place(vm, lru)) {
+			ring_taken(vm, lru, lo + i + 1, r->seen);
+			putback(vm, z, pfn, LRU_ACTIVE, LRU_ACTIVE);
+			return;
+		}
+		putback(vm, z, pfn, LRU_ACTIVE, LRU_ACTIVE);
 	}
 	ring_taken(vm, lru, lo + nr, r->seen);
 }
@@ -97,15 +113,13 @@ static void refill_group(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u
 /* Up to nr pages. Return: pages looked at. */
 static u32 refill_some(struct vm *vm, struct zone *z, struct vm_reclaim *rc, u32 nr)
 {
-	struct lru *lru = &z->lru[LRU_ACTIVE];
-	const u32 places = min_t(u32, ring_places(vm, lru),
-				 ring_places(vm, &z->lru[LRU_INACTIVE]));
+	const u32 places = ring_places(vm, &z->lru[LRU_INACTIVE]);
 	struct refilled r = { 0 };
 
 	if (places)
 		refill_group(vm, z, rc, min_t(u32, nr, places), &r);
 	else
-		refill_page(vm, z, rc, ring_pop(vm, lru), &r);
+		refill_one(vm, z, rc, &r);
 	count_refilled(vm, z, rc, &r);
 	return r.seen;
 }
