@@ -15,6 +15,7 @@ it, nor have its working directory, its log or its core files there.
 from __future__ import annotations
 
 import contextlib
+import errno
 import faulthandler
 import functools
 import gc
@@ -191,7 +192,21 @@ def _become(daemon: _Daemon, send: int, keep: list[int]) -> NoReturn:
         os._exit(status)
 
 
+# What pyfuse3 says of an answer for which there is no request any more.
+TOO_LATE = "fuse_reply_* failed with " + os.strerror(errno.ENOENT)
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Whether somebody may want to know.
+
+    Nobody waits for an answer whose caller was killed, or for that of a close when
+    the mount has ended meanwhile.
+    """
+    return not record.getMessage().endswith(TOO_LATE)
+
+
 def _log_to_stderr() -> None:
+    logging.getLogger("pyfuse3").addFilter(is_news)
     logging.basicConfig(
         level=os.environ.get("MEMFS_LOG", "INFO").upper(),
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import logging
 import mmap
 import os
 import shlex
@@ -17,7 +19,7 @@ import pytest
 from mounting import FAKE, PATIENCE_S, ROOT, wait_until
 
 from memfs import mountpoints
-from memfs.daemon import MountError, umount
+from memfs.daemon import MountError, is_news, umount
 
 pytestmark = pytest.mark.mount
 
@@ -33,6 +35,15 @@ def point(tmp_path):
         os.kill(pid, signal.SIGKILL)
     if mountpoints.mounted_type(path) is not None:
         mountpoints.detach(path)
+
+
+@pytest.mark.parametrize(("code", "told"), [(errno.ENOENT, False), (errno.EIO, True)])
+def test_an_answer_that_comes_too_late_is_not_told(code, told):
+    """Its caller was killed, or the mount has ended. Other errors are."""
+    said = "fuse_release(): fuse_reply_* failed with %s"
+    args = (os.strerror(code),)
+    record = logging.LogRecord("pyfuse3", logging.ERROR, "", 0, said, args, None)
+    assert is_news(record) == told
 
 
 def run(point, *options):
