@@ -110,6 +110,8 @@ class Shim:
         self.served: Callable[[], int] = lambda: 0
         self.over: Callable[[], int] = lambda: 0
         self.readable: Callable[[int], int] = lambda spin_ns: 0
+        # Till when (monotonic, ns) requests that are answered here have the turn.
+        self.keep_turn: Callable[[int], None] = lambda until: None
         self._bind: Callable[[int, Any], int] = lambda fh, lane: 0
         # A handle is closed: its record is not looked at any more.
         self.unbind: Callable[[int], None] = lambda fh: None
@@ -157,6 +159,7 @@ class Shim:
             self._closed_now = _function(
                 lib, text + "closed", ctypes.c_uint, *closed_args
             )
+            self.keep_turn = _function(lib, "memfs_shim_turn", None, ctypes.c_int64)
             self.readable = _function(
                 lib, "memfs_shim_readable", ctypes.c_int, ctypes.c_int64
             )

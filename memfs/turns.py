@@ -80,6 +80,7 @@ class Turns:
     def __init__(self, trio: ModuleType, shim: Shim) -> None:
         self._trio = trio
         self._readable = shim.readable
+        self._keep_turn = shim.keep_turn
         self._until = self._long_until = 0
         self.resting: Callable[[], bool] = lambda: False
         self.turn = Turn(trio.lowlevel.ParkingLot())
@@ -91,11 +92,11 @@ class Turns:
 
     async def wait_readable(self, fd: int) -> None:
         """Return when a request is there; ask the event loop only if none comes."""
-        if self._goes_on() and self._readable(SPIN_NS):
-            return
-        await self._trio.lowlevel.wait_readable(fd)
-        now = time.monotonic_ns()
-        self._until, self._long_until = now + TURN_NS, now + LONG_TURN_NS
+        if not (self._goes_on() and self._readable(SPIN_NS)):
+            await self._trio.lowlevel.wait_readable(fd)
+            now = time.monotonic_ns()
+            self._until, self._long_until = now + TURN_NS, now + LONG_TURN_NS
+        self._keep_turn(self._long_until if self.resting() else 0)
 
     def _goes_on(self) -> bool:
         """Whether the turn lasts."""

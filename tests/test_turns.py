@@ -12,7 +12,7 @@ from memfs.turns import LONG_TURN_NS, TURN_NS, Turns
 @pytest.fixture
 def scene(monkeypatch):
     """A clock that is set by hand; a request is always there; rounds are counted."""
-    scene = SimpleNamespace(now=0, rounds=0)
+    scene = SimpleNamespace(now=0, rounds=0, kept=[])
 
     async def wait_readable(fd):
         scene.rounds += 1
@@ -22,7 +22,7 @@ def scene(monkeypatch):
     )
     clock = SimpleNamespace(monotonic_ns=lambda: scene.now)
     monkeypatch.setattr(turns, "time", clock)
-    shim = SimpleNamespace(readable=lambda spin_ns: 1)
+    shim = SimpleNamespace(readable=lambda spin_ns: 1, keep_turn=scene.kept.append)
     scene.turns = Turns(SimpleNamespace(lowlevel=lowlevel), shim)
     return scene
 
@@ -51,3 +51,11 @@ async def test_a_long_turn_ends_when_the_model_is_woken(scene):
     await rounds_at(scene, 0, TURN_NS)
     scene.turns.resting = lambda: False
     assert await rounds_at(scene, TURN_NS + 1) == 1
+
+
+async def test_the_shim_keeps_the_turn_as_long_while_the_model_rests(scene):
+    """For the requests that it answers by itself."""
+    await rounds_at(scene, 0)
+    scene.turns.resting = lambda: True
+    await rounds_at(scene, 1, TURN_NS)
+    assert scene.kept == [0, LONG_TURN_NS, LONG_TURN_NS]

@@ -48,8 +48,8 @@
 
 /*
  * Requests of the short way are served for so long, as on the long one (TURN_NS in
- * memfs/turns.py), then others have their turn. A large one takes longer than that by
- * itself: a few of them make a turn.
+ * memfs/turns.py), then others have their turn, unless nobody has anything to do. A large
+ * one takes longer than that by itself: a few of them make a turn.
  */
 #define LANE_TURN_NS 200000
 #define LANE_TURN_LARGE_NS 400000
@@ -72,6 +72,7 @@ static struct {
 	fuse_ino_t current_ino;
 	int current_cached, current_kills;
 	uint64_t nr_served;
+	int64_t turn_until; /* nobody else wants a turn before; monotonic, ns */
 	int over;
 	int event_fd;
 } shim;
@@ -168,6 +169,12 @@ int memfs_shim_readable(int64_t spin_ns)
 		sched_yield();
 	}
 	return 1;
+}
+
+/* A turn lasts till then at least: nobody else has anything to do (monotonic, ns). */
+void memfs_shim_turn(int64_t until)
+{
+	shim.turn_until = until;
 }
 
 /* Whether the kernel has taken the mount away. */
@@ -335,6 +342,14 @@ static int served_here(int fd, const void *request, size_t bytes)
 	       direct_serve(fd, request, bytes) || xattr_serve(fd, request, bytes);
 }
 
+static int turn_is_over(int64_t begin, int large)
+{
+	const int64_t now = now_ns();
+
+	return now - begin >= (large ? LANE_TURN_LARGE_NS : LANE_TURN_NS) &&
+	       now >= shim.turn_until;
+}
+
 /* The next request that is not for the short way, or why there is none. */
 static int next_request(struct fuse_session *se, struct fuse_buf *buf,
 			int (*orig)(struct fuse_session *, struct fuse_buf *))
@@ -350,7 +365,7 @@ static int next_request(struct fuse_session *se, struct fuse_buf *buf,
 		shim.nr_served++;
 		if (!begin)
 			begin = now_ns();
-		if (now_ns() - begin >= (large ? LANE_TURN_LARGE_NS : LANE_TURN_NS) ||
+		if (turn_is_over(begin, large) ||
 		    !memfs_shim_readable(large ? LANE_SPIN_LARGE_NS : LANE_SPIN_NS))
 			return -EINTR;
 	}

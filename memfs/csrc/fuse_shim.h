@@ -42,6 +42,7 @@ SHIM_EXPORT int memfs_shim_cached(void);
 SHIM_EXPORT int memfs_shim_kills(void);
 SHIM_EXPORT uint64_t memfs_shim_served(void);
 SHIM_EXPORT int memfs_shim_readable(int64_t spin_ns);
+SHIM_EXPORT void memfs_shim_turn(int64_t until);
 SHIM_EXPORT int memfs_shim_over(void);
 SHIM_EXPORT void memfs_shim_take(void *req);
 SHIM_EXPORT void memfs_shim_disarm(int slot);
