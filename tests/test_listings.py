@@ -1,5 +1,7 @@
 """Changes that wait for whoever lists names, and listings that wait for changes."""
 
+from contextlib import asynccontextmanager
+
 import pytest
 import trio
 
@@ -45,6 +47,19 @@ async def change_at(listings, pid=SHELL, given_up=lambda: False):
         return trio.current_time() - begin
 
 
+@asynccontextmanager
+async def changing(listings):
+    """A change that is wanted now: a list, and in it when it is carried out, s."""
+    done = []
+
+    async def change():
+        done.append(await change_at(listings))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(change)
+        yield done
+
+
 async def test_nobody_lists(listings, autojump_clock):
     """Nothing to wait for."""
     assert await change_at(listings) == pytest.approx(0, abs=0.001)
@@ -54,13 +69,7 @@ async def test_a_change_waits_for_a_listing(listings, alive, autojump_clock):
     """Until its thread has ended, or a moment after the directory is closed."""
     await listed(listings, 1, LSMEM)
     await listed(listings, 2, OTHER)
-    async with trio.open_nursery() as nursery:
-        done = []
-
-        async def change():
-            done.append(await change_at(listings))
-
-        nursery.start_soon(change)
+    async with changing(listings) as done:
         await trio.sleep(0.1)
         assert not done
         del alive[LSMEM]
@@ -93,13 +102,7 @@ async def test_who_waits_for_a_cpu_is_waited_for(listings, alive, autojump_clock
     alive[LSMEM] = Doing(True, 1.0, 5)
     await listed(listings, 1, LSMEM)
     listings.end(1)
-    async with trio.open_nursery() as nursery:
-        done = []
-
-        async def change():
-            done.append(await change_at(listings))
-
-        nursery.start_soon(change)
+    async with changing(listings) as done:
         await trio.sleep(2)
         assert not done
         alive[LSMEM] = ASLEEP
@@ -130,13 +133,7 @@ async def test_who_runs_has_a_moment_of_the_cpu(listings, alive, autojump_clock)
     alive[LSMEM] = Doing(True, 1.0, 5)
     await listed(listings, 1, LSMEM)
     listings.end(1)
-    async with trio.open_nursery() as nursery:
-        done = []
-
-        async def change():
-            done.append(await change_at(listings))
-
-        nursery.start_soon(change)
+    async with changing(listings) as done:
         await trio.sleep(1)
         assert not done
         alive[LSMEM] = Doing(True, 1.0 + MOMENT_S, 6)
@@ -148,13 +145,7 @@ async def test_who_is_answered_between_two_looks(listings, alive, autojump_clock
     """It sleeps at each of them: it waits for this daemon, again and again."""
     await listed(listings, 1, LSMEM)
     listings.end(1)
-    async with trio.open_nursery() as nursery:
-        done = []
-
-        async def change():
-            done.append(await change_at(listings))
-
-        nursery.start_soon(change)
+    async with changing(listings) as done:
         for turn in range(100):
             alive[LSMEM] = Doing(False, 1.0, turn)
             await trio.sleep(0.01)
@@ -176,13 +167,7 @@ async def test_who_lists_again_has_begun_anew(listings, autojump_clock):
     for fh in range(TIMES):
         await listed(listings, fh, LSMEM, ino=7)
         listings.end(fh)
-    async with trio.open_nursery() as nursery:
-        done = []
-
-        async def change():
-            done.append(await change_at(listings))
-
-        nursery.start_soon(change)
+    async with changing(listings) as done:
         await trio.sleep(0.01)
         await listed(listings, 13, LSMEM, ino=7)
         assert done
