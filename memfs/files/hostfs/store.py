@@ -121,23 +121,30 @@ class HostStore:
             lambda: os.open(name, opening.CREATE_FLAGS, mode, dir_fd=parent_fd)
         )
         try:
-            st = opening.give_away(fd, os.fstat(fd), owner_of_new(parent, caller), mode)
-            file = self._enter(parent_fd, name, st, new=True)
+            return self._new_file(fd, parent, parent_fd, name, caller, mode)
         except BaseException:
-            os.close(fd)
             os.unlink(name, dir_fd=parent_fd)
             raise
-        assert isinstance(file, File)
-        file.backing.adopt(fd, True)
-        return file
 
     def create_nameless(self, parent: Directory, mode: int, caller: Caller) -> File:
         mode = stat.S_IMODE(mode)
         flags, parent_fd = opening.NAMELESS_FLAGS, self._dirs.get(parent)
         fd = self._files.acquire(lambda: os.open(b".", flags, mode, dir_fd=parent_fd))
+        return self._new_file(fd, parent, parent_fd, b".", caller, mode)
+
+    def _new_file(
+        self,
+        fd: int,
+        parent: Directory,
+        parent_fd: int,
+        name: bytes,
+        caller: Caller,
+        mode: int,
+    ) -> File:
+        """The file that *fd* has made; closed if nothing comes of it."""
         try:
             st = opening.give_away(fd, os.fstat(fd), owner_of_new(parent, caller), mode)
-            file = self._enter(parent_fd, b".", st, new=True)
+            file = self._enter(parent_fd, name, st, new=True)
         except BaseException:
             os.close(fd)
             raise
