@@ -22,10 +22,10 @@ struct group {
 	struct zone *z;
 	struct vm_reclaim *rc;
 	struct seg *head[2];	    /* of the two lists; NULL: no place there */
-	struct req *swap;	    /* the request that grows, or NULL */
+	bool swap;		    /* a page may go to swap, */
 	bool together;		    /* freed pages are given back at the end, */
 	u32 freed[GROUP], nr_freed; /* these */
-	bool disk;		    /* a page of a file may be written */
+	bool disk;		    /* one of a file to the disk */
 	bool forgets_young;
 	/* since the counters were brought up to date */
 	u32 taken;		     /* off the ring */
@@ -34,7 +34,8 @@ struct group {
 	u32 left_file, left_buffers; /* of them, what is not counted out yet */
 	u32 uncached;		     /* out of the swap cache, freed, */
 	u32 uncached_anon;
-	u32 stayed; /* under writeback */
+	u32 stayed; /* under writeback, */
+	u32 young;  /* or dirty and used since */
 	u32 activated;
 	u32 activated_backed;
 	u32 swapped; /* begun to be written: to swap, */
@@ -61,7 +62,7 @@ static inline void group_tally_anew(struct group *g)
 	g->taken = g->taken_backed = 0;
 	g->dropped = g->left_file = g->left_buffers = 0;
 	g->uncached = g->uncached_anon = 0;
-	g->stayed = g->activated = g->activated_backed = 0;
+	g->stayed = g->young = g->activated = g->activated_backed = 0;
 	g->swapped = g->written = g->mapped = 0;
 }
 
@@ -73,7 +74,7 @@ static __always_inline void group_begin(struct group *g)
 
 	g->head[LRU_INACTIVE] = seg_with_place(vm, &z->lru[LRU_INACTIVE]);
 	g->head[LRU_ACTIVE] = seg_with_place(vm, &z->lru[LRU_ACTIVE]);
-	g->swap = swap_request(vm, g->rc);
+	g->swap = swap_takes(vm, g->rc);
 	g->together = pcp_takes_turns(vm, &z->pcp[pcp_which(vm, true)]);
 	g->disk = disk_takes(vm, g->rc);
 	g->forgets_young = !z->open && vm->closed_rules & VM_RULE_SHRINK_UNREF;
@@ -173,13 +174,28 @@ static __always_inline bool shrink_written(struct group *g, struct page *p, u32 
 
 static inline bool is_dirty_file(u32 flags)
 {
-	const u32 about = HINDERED | PG_CACHED | PG_SWAPBACKED | PG_REFERENCED;
+	const u32 about = HINDERED | PG_CACHED | PG_SWAPBACKED;
 
 	return (flags & about) == (PG_CACHED | PG_DIRTY);
 }
 
+/* It is not written before it is old. */
+static __always_inline bool shrink_young(struct group *g, struct page *p, u32 pfn)
+{
+	if (mapping_inuse(g->vm, p))
+		return to_active(g, p, pfn);
+	if (!has_place(g, LRU_INACTIVE))
+		return false;
+	g->young++;
+	p->flags &= ~(u32)PG_REFERENCED;
+	put(g, LRU_INACTIVE, p, pfn);
+	return true;
+}
+
 static __always_inline bool shrink_dirty(struct group *g, struct page *p, u32 pfn)
 {
+	if (p->flags & PG_REFERENCED)
+		return shrink_young(g, p, pfn);
 	if (!g->disk || !has_place(g, LRU_INACTIVE) || vm_writepage(g->vm, pfn, true))
 		return false;
 	g->disk = disk_takes(g->vm, g->rc);
@@ -200,9 +216,9 @@ static __always_inline bool shrink_anon(struct group *g, struct page *p, u32 pfn
 		*pte &= ~PTE_ACCESSED;
 		return true;
 	}
-	if (!g->swap || !has_place(g, LRU_INACTIVE) ||
-	    !swap_out(g->vm, g->swap, p, pfn))
+	if (!g->swap || !has_place(g, LRU_INACTIVE) || !swap_out(g->vm, p, pfn))
 		return false;
+	g->swap = swap_takes(g->vm, g->rc);
 	g->swapped++;
 	put(g, LRU_INACTIVE, p, pfn);
 	return true;
@@ -260,7 +276,7 @@ static __always_inline void group_settle(struct group *g, u32 at)
 	rc->nr_mapped += g->mapped + g->uncached + g->swapped;
 	rc->written += g->swapped + g->written;
 	rc->reason[WHY_WRITEBACK] += g->stayed + g->swapped + g->written;
-	rc->reason[WHY_REFERENCED] += g->activated;
+	rc->reason[WHY_REFERENCED] += g->activated + g->young;
 	count_activated(g->vm, z, rc, g->activated, g->activated_backed);
 	count_swapped(g->vm, z, g->swapped);
 }

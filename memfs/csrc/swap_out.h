@@ -22,29 +22,39 @@ static inline bool is_plain_anon(u32 flags)
 	return (flags & about) == (PG_ANON | RMAP_SINGLE);
 }
 
-/* Whether swapping out may go on as it does: the request that grows, or NULL. */
-static inline struct req *swap_request(struct vm *vm, const struct vm_reclaim *rc)
+/* Whether pages may be handed to swap: without a wait, and whoever runs. */
+static inline bool swap_takes(const struct vm *vm, const struct vm_reclaim *rc)
 {
-	const struct dev *d = &vm->dev[VM_DEV_SWAP];
+	return rc->kswapd && (rc->may_fs || rc->may_io) &&
+	       !vm->dev[VM_DEV_SWAP].full[1];
+}
 
-	if (!rc->kswapd || !(rc->may_fs || rc->may_io) || d->full[1] || !d->last[1])
-		return NULL;
-	return &vm->reqs[d->last[1] - 1];
+/* The request that grew last, or NULL. */
+static inline struct req *swap_request(struct vm *vm)
+{
+	const u32 last = vm->dev[VM_DEV_SWAP].last[1];
+
+	return last ? &vm->reqs[last - 1] : NULL;
 }
 
 /*
- * A plain anonymous page that was not used goes out. False: it has to go the long
- * way. The zone's counters are the caller's (tally_swapped()).
+ * A plain anonymous page that was not used goes out, where swap takes it. False: it has
+ * to go the long way. The zone's counters are the caller's (count_swapped()).
  */
-static inline bool swap_out(struct vm *vm, struct req *rq, struct page *p, u32 pfn)
+static inline bool swap_out(struct vm *vm, struct page *p, u32 pfn)
 {
 	struct swap_area *s = &vm->swap;
+	struct dev *d = &vm->dev[VM_DEV_SWAP];
+	struct req *rq = swap_request(vm);
 	const u32 slot = s->hint, pte = p->rmap;
 	const struct vma *vma = &vm->vmas[vm->ptbs[pte >> PTB_SHIFT].vma];
 	struct mm *mm = &vm->mms[vma->mm];
 
-	if (!swap_slot_ahead(s) || vma->flags & VM_VMA_LOCKED ||
-	    !req_may_grow(&vm->dev[VM_DEV_SWAP], rq, VM_SWAP_MAPPING, slot))
+	if (!swap_slot_ahead(s) || vma->flags & VM_VMA_LOCKED)
+		return false;
+	if (rq && req_may_grow(d, rq, VM_SWAP_MAPPING, slot))
+		req_grow(d, rq, pfn);
+	else if (vm_submit(vm, VM_DEV_SWAP, true, VM_SWAP_MAPPING, slot, pfn))
 		return false;
 	s->cluster_left--;
 	swap_slot_take(s, slot);
@@ -58,7 +68,6 @@ static inline bool swap_out(struct vm *vm, struct req *rq, struct page *p, u32 p
 		   PG_WRITEBACK | PG_RECLAIM;
 	p->rmap = 0;
 	p->index = slot;
-	req_grow(&vm->dev[VM_DEV_SWAP], rq, pfn);
 	return true;
 }
 

@@ -187,8 +187,10 @@ void vm_frames_settle(struct vm *vm);
 /* A page is freed: what its bytes took can be given back. Most pages have none. */
 static inline void frame_freed(struct vm *vm, u32 pfn)
 {
-	if (bit_test(vm->resident, pfn) || bit_test(vm->spilled, pfn))
+	if (vm->nr_spilled || vm->conf.paranoid)
 		vm_frame_freed(vm, pfn);
+	else
+		vm->nr_idle += bit_test(vm->resident, pfn);
 }
 
 static inline void clear_dirty(struct vm *vm, u32 pfn)

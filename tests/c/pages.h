@@ -132,6 +132,12 @@ static inline void page_of_mapped_file(struct bench *b)
 	vm_mmap(b->vm, vm_mm_create(b->vm, 5), VM_VMA_SHARED, b->file, 8, 0x10, 1);
 }
 
+static inline void dirty_page_of_mapped_file(struct bench *b)
+{
+	referenced_dirty_page(b);
+	vm_mmap(b->vm, vm_mm_create(b->vm, 5), VM_VMA_SHARED, b->file, 8, 0x10, 1);
+}
+
 static inline void locked_in_memory(struct bench *b)
 {
 	file_page(b);

@@ -85,6 +85,8 @@ static void test_every_branch(void)
 		  PG_WRITEBACK | PG_RECLAIM, PG_DIRTY, false },
 		{ "dirty, referenced", referenced_dirty_page, ON_INACTIVE,
 		  WHY_REFERENCED, PG_DIRTY, PG_REFERENCED | PG_WRITEBACK, false },
+		{ "dirty, referenced, file is mapped", dirty_page_of_mapped_file,
+		  ON_ACTIVE, WHY_REFERENCED, PG_DIRTY, PG_REFERENCED, false },
 		{ "dirty, pinned", pinned_dirty_page, ON_INACTIVE, WHY_PINNED, PG_DIRTY,
 		  PG_WRITEBACK, true },
 		{ "dirty", dirty_page, ON_INACTIVE, WHY_WRITEBACK,
