@@ -43,6 +43,11 @@ _NLOOKUP = struct.Struct("=Q")
 _FORGET = struct.Struct("=QQ")
 _BATCH_HEAD = struct.Struct("=II")
 _RELEASE = struct.Struct("=Q")
+# struct fuse_write_in: handle, offset, bytes, flags of the write, owner of locks, flags
+# of the handle; struct fuse_write_out.
+_WRITE = struct.Struct("=QQIIQII")
+_WRITTEN = struct.Struct("=II")
+WRITE_CACHE, WRITE_KILLS = 1 << 0, 1 << 2
 # struct fuse_create_in: flags, mode; the kernel has applied the umask.
 _TMPFILE = struct.Struct("=II")
 
@@ -114,6 +119,19 @@ def tmpfile(handlers: Handlers, parent: int, request: bytes) -> bytes:
     return shown + wirebytes.open_out(fh, wirebytes.DIRECT_IO | wirebytes.NOFLUSH)
 
 
+def write(handlers: Handlers, ino: int, request: bytes) -> bytes | None:
+    """What fuse_lane.c leaves: bytes of pages that are not there yet, mostly."""
+    fh, off, nbytes, flags, *_ = wirebytes.fields(_WRITE, request)
+    opened = handlers.opened(fh)
+    data = memoryview(request)[wirebytes.HEAD_BYTES + _WRITE.size :]
+    if opened is None or len(data) < nbytes:
+        return None
+    cached, kills = bool(flags & WRITE_CACHE), bool(flags & WRITE_KILLS)
+    volume, own = opened
+    done = volume.write_now(own, off, data[:nbytes], cached, kills)
+    return None if done is None else _WRITTEN.pack(done, 0)
+
+
 def release(handlers: Handlers, ino: int, request: bytes) -> bytes | None:
     (fh,) = wirebytes.fields(_RELEASE, request)
     opened = handlers.opened(fh)
@@ -142,6 +160,7 @@ VOLUMES: dict[int, Callable[[Handlers, int, bytes], bytes | None]] = {
     2: forget,
     3: getattr,
     UNLINK: unlink,
+    16: write,
     18: release,
     42: batch_forget,
     51: tmpfile,

@@ -127,10 +127,15 @@ class Volume(Protocol):
         self,
         fh: int,
         off: int,
-        data: bytes,
+        data: Buffer,
         cached: bool = False,
         kills: bool | None = None,
     ) -> int: ...
+    def write_now(
+        self, fh: int, off: int, data: Buffer, cached: bool, kills: bool
+    ) -> int | None:
+        """As ``write``, if it need not wait; None: it may, and is to be asked for."""
+
     async def flush(self, fh: int) -> None: ...
     async def fsync(self, fh: int, datasync: bool) -> None: ...
     async def fsyncdir(self, ino: int, datasync: bool) -> None: ...

@@ -30,7 +30,7 @@ from memfs.tree import (
 from memfs.turns import Gate
 
 ME = Caller(1, 2, 3)
-LOOKUP, FORGET, GETATTR, UNLINK, RELEASE, BATCH_FORGET = 1, 2, 3, 10, 18, 42
+LOOKUP, FORGET, GETATTR, UNLINK, WRITE, RELEASE, BATCH_FORGET = 1, 2, 3, 10, 16, 18, 42
 OPEN, OPENDIR, RELEASEDIR, READDIRPLUS = 14, 27, 29, 44
 PID = 11
 # struct fuse_attr: ino, size, blocks, three times, their ns, and mode to flags.
@@ -129,6 +129,41 @@ async def test_unlink_and_forget(direct, volume):
     pairs = struct.pack("=IIQQ", 1, 0, number(0, ino), 1)
     assert ask(direct, BATCH_FORGET, 0, pairs, index=-1) == NONE
     assert ino not in volume.files
+
+
+def write_in(fh, off, data, flags=0, nbytes=None):
+    """The body of a WRITE."""
+    nbytes = len(data) if nbytes is None else nbytes
+    return struct.pack("=QQIIQII", fh, off, nbytes, flags, 0, 0, 0) + data
+
+
+async def opened(handlers, volume):
+    """A new file of the volume, and a handle as the kernel knows it."""
+    ino, _ = await make(volume)
+    context = SimpleNamespace(pid=1, uid=2, gid=3, umask=0)
+    return ino, await handlers.open(number(0, ino), 2, context)
+
+
+async def test_a_write_that_need_not_wait(direct, handlers, volume):
+    ino, fh = await opened(handlers, volume)
+    answer = ask(direct, WRITE, ino, write_in(fh, 3, b"\xffdata"))
+    assert answer == struct.pack("=II", 5, 0)
+    assert (volume.files[ino].data, volume.wrote) == (b"\0\0\0\xffdata", (False, False))
+    # Out of the kernel's page cache; by who may not keep set-ID bits.
+    ask(direct, WRITE, ino, write_in(fh, 0, b"x", 1))
+    assert volume.wrote == (True, False)
+    ask(direct, WRITE, ino, write_in(fh, 0, b"x", 4))
+    assert volume.wrote == (False, True)
+
+
+async def test_writes_that_go_the_long_way(direct, handlers, volume):
+    """One that has to wait, one that is not whole, one to nothing that is open."""
+    ino, fh = await opened(handlers, volume)
+    assert ask(direct, WRITE, ino, write_in(fh, 0, b"abc", nbytes=4)) == NOT
+    assert ask(direct, WRITE, ino, write_in(fh + 2, 0, b"abc")) == NOT
+    volume.waits = True
+    assert ask(direct, WRITE, ino, write_in(fh, 0, b"abc")) == NOT
+    assert volume.files[ino].data == b""
 
 
 async def test_an_unlink_shows_what_the_directory_is_then(direct, volume):

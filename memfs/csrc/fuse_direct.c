@@ -43,10 +43,12 @@ static struct {
 	struct fuse_forget_one one[DIRECT_FORGETS];
 } forgets;
 
-static int is_wanted(const struct fuse_in_header *head)
+static int is_wanted(const struct fuse_in_header *head, size_t bytes)
 {
 	uint64_t opcodes = direct.of_nodes;
 
+	if (bytes > DIRECT_BYTES)
+		return 0;
 	if (head->opcode == FUSE_FORGET || head->opcode == FUSE_BATCH_FORGET ||
 	    head->nodeid >> VOLUME_SHIFT)
 		opcodes = direct.of_volumes;
@@ -141,7 +143,7 @@ int direct_serve(int fd, const void *request, size_t bytes)
 {
 	const struct fuse_in_header *head = request;
 
-	if (!direct.call || bytes < sizeof(*head) || !is_wanted(head))
+	if (!direct.call || bytes < sizeof(*head) || !is_wanted(head, bytes))
 		return 0;
 	if (head->opcode == FUSE_FORGET || head->opcode == FUSE_BATCH_FORGET)
 		return serve_forget(head, head + 1, bytes - sizeof(*head));

@@ -16,6 +16,12 @@ enum {
 	DIRECT_CHANGED, /* 0; the directory's struct fuse_attr_out is in the room */
 };
 
+/*
+ * A request that is longer takes the long way, which copies what is written once less:
+ * 64 KiB of it, and what stands before them.
+ */
+#define DIRECT_BYTES (65536 + 80)
+
 /* FORGETs that are handed over together, at most. */
 #define DIRECT_FORGETS 64
 

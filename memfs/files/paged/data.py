@@ -96,9 +96,14 @@ class Data:
             data = await self._read_pages(handle, pages, off, nbytes, cached)
         if not handle.noatime and file.accessed():
             file.times_due = True
+        self._shorten(file, pages)
+        return data
+
+    @staticmethod
+    def _shorten(file: File, pages: Pages) -> None:
+        """From now on *file* may take the short way, where there is one."""
         if file.lane is not None and not file.lane.allowed:
             file.allow_short_way(pages.id)
-        return data
 
     async def _read_pages(
         self, handle: OpenFile, pages: Pages, off: int, n: int, cached: bool | None
@@ -120,7 +125,7 @@ class Data:
         self,
         handle: OpenFile,
         off: int,
-        data: bytes,
+        data: Buffer,
         cached: bool = False,
         kills: bool | None = None,
     ) -> int:
@@ -135,25 +140,11 @@ class Data:
             TreeError: EBADF, EINVAL (O_DIRECT), EFBIG, ENOSPC.
             VmError: ENOMEM when the machine has no page for it, EIO.
         """
+        data = self._admit(handle, off, data, cached, kills)
         file = handle.file
-        if not handle.writes:
-            raise TreeError(errno.EBADF)
-        direct = handle.direct and not cached and self.store.bypasses
-        if direct:
-            check_sectors(off, len(data))
-        if off + len(data) > MAX_FILE_BYTES:
-            if off >= MAX_FILE_BYTES:
-                raise TreeError(errno.EFBIG)
-            data = data[: MAX_FILE_BYTES - off]
         pages = file.pages or self.pages_of(file)
-        room = self.store.reserve(file, off, len(data), cached)
-        if room < len(data):
-            data = data[:room]
-        if file.mode & SET_ID:
-            self.check_set_id(file, handle.drops_set_id if kills is None else kills)
-        self.pump.tick()
         try:
-            if direct:
+            if self._bypasses(handle, cached):
                 op = self._direct_write(file, pages, off, data)
                 return await self._to_the_end(op, "direct write")
             done = pages.write_now(off, data, handle.pid, cached)
@@ -165,9 +156,59 @@ class Data:
         finally:
             # Interrupted, it may have written a part.
             file.written()
-        if file.lane is not None and not file.lane.allowed:
-            file.allow_short_way(pages.id)
+        self._shorten(file, pages)
         return done
+
+    def write_now(
+        self,
+        handle: OpenFile,
+        off: int,
+        data: Buffer,
+        cached: bool,
+        kills: bool | None,
+    ) -> int | None:
+        """As ``write``, if it need not wait; None: it may, and is to be asked for."""
+        if self._bypasses(handle, cached):
+            return None
+        data = self._admit(handle, off, data, cached, kills)
+        file = handle.file
+        pages = file.pages or self.pages_of(file)
+        done = pages.write_now(off, data, handle.pid, cached)
+        if done is not None:
+            self.pump.poke()
+            file.written()
+            self._shorten(file, pages)
+        return done
+
+    def _bypasses(self, handle: OpenFile, cached: bool) -> bool:
+        """Whether a write goes past the pages."""
+        return handle.direct and not cached and self.store.bypasses
+
+    def _admit(
+        self,
+        handle: OpenFile,
+        off: int,
+        data: Buffer,
+        cached: bool,
+        kills: bool | None,
+    ) -> Buffer:
+        """What may be written of *data*; there is room for it then."""
+        file = handle.file
+        if not handle.writes:
+            raise TreeError(errno.EBADF)
+        if self._bypasses(handle, cached):
+            check_sectors(off, len(data))
+        if off + len(data) > MAX_FILE_BYTES:
+            if off >= MAX_FILE_BYTES:
+                raise TreeError(errno.EFBIG)
+            data = data[: MAX_FILE_BYTES - off]
+        room = self.store.reserve(file, off, len(data), cached)
+        if room < len(data):
+            data = data[:room]
+        if file.mode & SET_ID:
+            self.check_set_id(file, handle.drops_set_id if kills is None else kills)
+        self.pump.tick()
+        return data
 
     # O_DIRECT: the store has what the pages have; then the pages are passed by. A
     # write drops them first, and between that and the write no other step runs.
@@ -176,7 +217,9 @@ class Data:
         yield from self._flush(file, pages, off, n, drop=False)
         return (yield from pages.direct_read(off, n))
 
-    def _direct_write(self, file: File, pages: Pages, off: int, data: bytes) -> Op[int]:
+    def _direct_write(
+        self, file: File, pages: Pages, off: int, data: Buffer
+    ) -> Op[int]:
         yield from self._flush(file, pages, off, len(data), drop=True)
         return (yield from pages.direct_write(off, data))
 

@@ -383,11 +383,17 @@ class PagedVolume:
         self,
         fh: int,
         off: int,
-        data: bytes,
+        data: Buffer,
         cached: bool = False,
         kills: bool | None = None,
     ) -> int:
         return await self.data.write(self.handles.get(fh), off, data, cached, kills)
+
+    def write_now(
+        self, fh: int, off: int, data: Buffer, cached: bool, kills: bool
+    ) -> int | None:
+        """As ``write``, if it need not wait; None: it may, and is to be asked for."""
+        return self.data.write_now(self.handles.get(fh), off, data, cached, kills)
 
     async def flush(self, fh: int) -> None:
         """One of possibly several close(2) of this handle."""
