@@ -69,9 +69,9 @@ def out_of_memory(m: Machine) -> Verdict:
 
 
 def select(m: Machine) -> Task | None:
-    """The task with the most badness points; of equals the lowest pid."""
+    """The task with the most badness points; of equals the oldest."""
     tasks = [task for task in m.tasks.all() if not task.killed]
-    return max(tasks, key=lambda task: (badness(m, task), -task.pid), default=None)
+    return max(tasks, key=lambda task: (badness(m, task), -task.number), default=None)
 
 
 def badness(m: Machine, task: Task) -> int:

@@ -78,11 +78,16 @@ class TaskStat(NamedTuple):
 class Task:
     """One modelled task."""
 
-    def __init__(self, m: Machine, name: str, pid: int, cpu: int, stamp: int) -> None:
+    def __init__(
+        self, m: Machine, name: str, pid: int, number: int, stamp: int
+    ) -> None:
         self.m = m
         self.name = name
         self.pid = pid
-        self.cpu = cpu
+        # Which one of the machine's tasks it is, from 0: its pid is the computer's, and
+        # another one in the next run, so nothing that happens may depend on that.
+        self.number = number
+        self.cpu = number % m.layout.cpus
         self.start_ns = m.now
         self.cpu_ns = 0
         self.killed = False
@@ -331,7 +336,7 @@ class Task:
         done = 0
         while passes is None or done < passes:
             self._passes += 1
-            walk.restart(self.m.seeds.of(self.pid, self._passes))
+            walk.restart(self.m.seeds.of(self.number, self._passes))
             yield from self._pass(walk, area)
             done += 1
             self.m.report(passes=done)
@@ -438,8 +443,8 @@ class Tasks:
             raise VmError(errno.EEXIST, f"there is a task {pid}")
         if pid < 1:
             raise VmError(errno.EINVAL, f"pid {pid}")
-        cpu = self.created % self.m.layout.cpus
-        task = Task(self.m, name, pid, cpu, stamp or self.m.seeds.stamp())
+        stamp = stamp or self.m.seeds.stamp()
+        task = Task(self.m, name, pid, self.created, stamp)
         self.created += 1
         self._by_pid[pid] = task
         self.m.bump()

@@ -8,11 +8,11 @@ import pytest
 from vmkit import MIB, HostFile, pattern, small
 
 
-def history(tmp_path, seed=1, **config):
+def history(tmp_path, seed=1, pid=1, **config):
     """A machine that did a bit of everything; its state hash and figures."""
     with small(seed=seed, **config) as m:
         rng = random.Random(3)
-        task = m.tasks.create("hog", 1)
+        task = m.tasks.create("hog", pid)
         area = task.mmap_anon(12 * MIB)
         owner = HostFile(tmp_path / "file")
         file = m.files.create("file", owner)
@@ -45,6 +45,11 @@ def test_batch_and_prefetch_change_no_state(tmp_path, batch, prefetch):
     other = history(tmp_path, batch=batch, prefetch=prefetch)
 
     assert other == history(tmp_path)
+
+
+def test_a_pid_is_only_a_name(tmp_path):
+    """It is the computer's, and another one whenever a script runs again."""
+    assert history(tmp_path, pid=12345) == history(tmp_path)
 
 
 def test_another_seed_gives_another_order(tmp_path):

@@ -180,6 +180,18 @@ def test_the_oom_killer_takes_the_largest_task():
         assert_valid(m)
 
 
+@pytest.mark.parametrize("pids", [(1, 2), (2, 1)])
+def test_of_two_that_are_alike_the_younger_one_lives(pids):
+    """Whatever their pids are: those are other ones in the next run."""
+    with small(swap="0") as m:
+        m.tune("overcommit_memory", 1)
+        tasks = [m.tasks.create("hog", pid) for pid in pids]
+        areas = [task.mmap_anon(64 * MIB) for task in tasks]
+        errno_of(m, tasks[0].touch(areas[0], passes=1))
+
+        assert [task.killed for task in tasks] == [True, False]
+
+
 def test_a_write_gets_enomem_when_there_is_nobody_to_kill():
     """tmpfs without swap: its pages can go nowhere. What was written stays."""
 
