@@ -34,6 +34,9 @@ FUSE_CONF = Path("/etc/fuse.conf")
 MNT_DETACH = 2
 UMOUNT_NOFOLLOW = 8
 
+# Written behind a daemon's words in its lock by who has detached its mount.
+DETACHED = b"detached\n"
+
 # A daemon that has not ended by then may be mounted elsewhere (chosen here).
 LOOK_AFTER_S = 0.5
 
@@ -212,8 +215,9 @@ def lock_mountpoint(point: Path) -> Iterator[int]:
     with open(path, "a+b", buffering=0) as file:
         # Whoever only looks (owner) has the lock for an instant.
         if not any(_try_lock(file.fileno(), wait) for wait in (0, 0.05, 0.2)):
+            still = ", detached and still in use" if _is_detached(point) else ""
             raise MountError(
-                f"{point}: another daemon has this mount point{_by(point)}"
+                f"{point}: another daemon has this mount point{_by(point)}{still}"
             )
         yield file.fileno()
 
@@ -225,11 +229,24 @@ def note_owner(point: Path, private: Path | None = None) -> None:
     lock_path(point).write_bytes(words)
 
 
+def _note_detached(point: Path) -> None:
+    with open(lock_path(point), "ab", buffering=0) as file:
+        file.write(DETACHED)
+
+
+def _is_detached(point: Path) -> bool:
+    """Whether the last daemon's mount was detached, which it may long outlive."""
+    try:
+        return lock_path(point).read_bytes().endswith(b"\n" + DETACHED)
+    except OSError:
+        return False
+
+
 def _noted(point: Path) -> tuple[int, Path | None]:
     """What the last daemon wrote into the lock; (0, None) if there was none."""
     try:
         pid, _, private = lock_path(point).read_bytes().partition(b"\n")
-        name = os.fsdecode(private.removesuffix(b"\n"))
+        name = os.fsdecode(private.removesuffix(DETACHED).removesuffix(b"\n"))
         return int(pid or b"0"), Path(name) if name else None
     except (OSError, ValueError):
         return 0, None
@@ -322,12 +339,15 @@ def unmount(mountpoint: Path, lazy: bool, timeout_s: float) -> None:
     )
     if fstype != FSTYPE:
         if fstype is None and pid is not None:
+            _await_detached(point, pid)
             _await_end(point, pid, timeout_s, device)
             return
         found = f"{fstype} is mounted there, not {FSTYPE}" if fstype else ""
         raise MountError(f"{mountpoint}: {found or 'nothing is mounted there'}")
     if lazy or is_stale(point):
         detach(point)
+        if pid is not None:
+            _note_detached(point)
     else:
         _unmount_now(point, mountpoint)
     if pid is not None:
@@ -359,6 +379,15 @@ def _unmount_now(point: Path, asked: Path) -> None:
         raise MountError(f"{asked}: {done.stderr.strip()}")
     names = ", ".join(map(str, pids))
     raise MountError(f"{asked}: busy, held by {names}", pids)
+
+
+def _await_detached(point: Path, pid: int) -> None:
+    """A daemon whose mount is detached: nobody knows how long it will be used."""
+    if _is_detached(point) and not wait_for_end(pid, LOOK_AFTER_S):
+        raise MountError(
+            f"{point}: detached already; its daemon (pid {pid}) ends when nobody "
+            "uses it any more"
+        )
 
 
 def _await_end(point: Path, pid: int, timeout_s: float, device: str | None) -> None:

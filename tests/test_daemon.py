@@ -321,8 +321,14 @@ def test_a_lazy_umount_goes_past_a_holder(point):
     with pytest.raises(MountError, match="still"):
         umount(point, lazy=True, timeout_s=0)
     assert not os.path.ismount(point)
+    # Who comes now is told at once, and not to wait for what may never end.
+    with pytest.raises(MountError, match="detached already"):
+        umount(point, timeout_s=600)
+    assert "detached and still in use" in sentence(run(point))
     sleeper.communicate()
     wait_until(lambda: mountpoints.owner(point) is None)
+    assert run(point).returncode == 0
+    umount(point)
 
 
 NAMESPACES = pytest.mark.skipif(
