@@ -255,19 +255,19 @@ class Mount:
         """The populated zones by number, from memhotplug."""
         return {zone.zid: zone for node in self.listing() for zone in node.zones}
 
-    def zone(self, zid: int) -> ZoneLine:
-        """One populated zone.
+    def zone(self, zid: int, name: str = "") -> ZoneLine:
+        """One populated zone; `name` is its type, if that was said.
 
         Raises:
-            ClientError: there is none of that number; the sentence lists them.
+            ClientError: there is none of that number or name; the sentence lists them.
         """
         zones = self.zones()
-        if zid not in zones:
-            there = ", ".join(zone.label for zone in zones.values()) or "none"
-            raise ClientError(
-                f"zone {zid}: not there; zones are {there}", code=errno.ENODEV
-            )
-        return zones[zid]
+        zone = zones.get(zid)
+        if zone is not None and name.lower() in ("", zone.name.lower()):
+            return zone
+        there = ", ".join(zone.label for zone in zones.values()) or "none"
+        asked = f"{name}[{zid}]" if name else f"zone {zid}"
+        raise ClientError(f"{asked}: not there; zones are {there}", code=errno.ENODEV)
 
     def meminfo(self) -> dict[str, int]:
         """The machine's meminfo: kB by name."""

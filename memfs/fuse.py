@@ -219,7 +219,11 @@ class Session:
         SHIM.start(self._on_fallocate, self._on_lseek)
         direct = Direct(self.handlers)
         SHIM.attach_direct(direct.answer, direct.room, VOLUMES, NODES)
-        pyfuse3.init(operations, mountpoint, set(options))
+        words = set(options)
+        if not SHIM.loaded:
+            # libfuse ends a session that does not say it again, which pyfuse3 cannot.
+            words = {word for word in words if not word.startswith("max_read=")}
+        pyfuse3.init(operations, mountpoint, words)
 
     async def serve(self) -> None:
         """Answer requests until the mount is gone or ``stop`` is called."""

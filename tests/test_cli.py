@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from fakemount import FakeMachine, make_mount
 
 from memfs.cli import cli, hog, machines, mountopts
-from memfs.cli.common import Size
+from memfs.cli.common import Seed, Size
 from memfs.cli.group import COMMANDS, mount8
 from memfs.client import EXIT_STATUSES, Mount
 
@@ -178,6 +178,7 @@ def test_every_own_word_is_an_option_of_mount(run):
     [
         *("nosuch", "seed=x", "clock=lunar", "host_memory=0", "files="),
         *("size=", "size=-1", "size=x", "size=1%2", "shm_size=%"),
+        *("max_read=", "max_read=x", "max_read=-1"),
     ],
 )
 def test_bad_mount_word_is_refused_by_name(run, word):
@@ -186,6 +187,33 @@ def test_bad_mount_word_is_refused_by_name(run, word):
 
     assert result.exit_code == 2
     assert word in result.stderr
+
+
+@pytest.mark.parametrize("word", ["x", "1.5", "0x", ""])
+def test_a_bad_seed_is_said_in_words(run, word):
+    """As an option and as a word of -o, which take the same numbers."""
+    for words in (["--seed", word], ["-o", f"seed={word}"]):
+        result = run("mount", *words, "m")
+
+        assert result.exit_code == 2
+        assert f"{word!r} is not a number" in result.stderr
+    assert Seed().convert("0x10", None, None) == 16
+    assert mountopts.parse(["seed=007"]).own == {"seed": 7}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["mount", ""], ["mount", "--files", "", "m"], ["2004", ""]),
+        *(["umount", ""], ["purge", "-m", "", "5"], ["validate", ""], ["export", ""]),
+    ],
+)
+def test_an_empty_name_is_not_the_current_directory(run, words):
+    """As of a variable that is not set: nothing is mounted over where one is."""
+    result = run(*words)
+
+    assert result.exit_code == 2
+    assert "the name is empty" in result.stderr
 
 
 # Types.
@@ -208,7 +236,9 @@ def test_bad_sizes_are_usage_errors(run, machine, text):
     assert run("hog", "anon", "--", text).exit_code == 2
 
 
-@pytest.mark.parametrize("text", ["x", "-1", "5x", "Normal[", "5]5", ""])
+@pytest.mark.parametrize(
+    "text", ["x", "-1", "5x", "Normal[", "5]5", "", "5]", "Normal[5", "[5]"]
+)
 def test_bad_zones_are_usage_errors(run, machine, text):
     """Status 2, and no command was written."""
     fake = machine([])
@@ -296,12 +326,14 @@ def test_purge_json_is_for_programs(run, machine):
 
 
 def test_purge_of_a_zone_that_is_not_there_is_status_1(run, machine):
-    """The sentence lists the zones; no command was written."""
+    """Nor under that name. The sentence lists the zones; no command was written."""
     fake = machine([])
-    result = run("purge", "9")
+    for word in ("9", "DMA[5]"):
+        result = run("purge", word)
 
-    assert result.exit_code == 1
-    assert "Normal[5]" in result.stderr
+        assert result.exit_code == 1
+        assert f"{word}: not there; zones are" in result.stderr
+        assert "Normal[5]" in result.stderr
     assert fake.commands == []
 
 

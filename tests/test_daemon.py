@@ -154,6 +154,18 @@ def test_mount_options_reach_libfuse(mount_with):
     assert "default_permissions" in line
 
 
+@pytest.mark.parametrize("env", [{}, {"MEMFS_SHIM": "off"}])
+def test_reads_may_be_limited(mount_with, env):
+    """libfuse ends a session whose program does not say the limit again."""
+    mount = mount_with(options=["-o", "max_read=8192"], env=env)
+    assert (mount / "memhotplug").read_text() == "nothing\n"
+    (mount / "files/a").write_bytes(b"12345678" * 8192)
+    assert (mount / "files/a").read_bytes() == b"12345678" * 8192
+    table = Path("/proc/mounts").read_text().splitlines()
+    [line] = [line for line in table if f" {mount.path} " in line]
+    assert ("max_read=8192" in line) == (not env)
+
+
 def test_modes_are_what_the_callers_umask_leaves(fake_mount_point):
     script = "umask 0; mkdir $M/files/d; umask 027; touch $M/files/f; "
     done = fake_mount_point.shell(script + "stat -c %a $M/files/d $M/files/f")

@@ -11,6 +11,7 @@ import click
 
 from memfs.cli import complete
 from memfs.client import MOUNT_VARIABLE
+from memfs.records import NamedTuple
 
 if TYPE_CHECKING:
     # Commands that draw nothing start without it.
@@ -22,7 +23,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 UNITS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 SIZE_RE = re.compile(r"(\d+)([kmgt]?)(?:i?b)?", re.IGNORECASE)
 SHARE_RE = re.compile(r"\d{1,9}%")
-ZONE_RE = re.compile(r"(?:\w+\[)?(0[xX][0-9a-fA-F]+|\d+)\]?")
+NUMBER = r"0[xX][0-9a-fA-F]+|\d+"
+ZONE_RE = re.compile(rf"(\w+)\[({NUMBER})\]|({NUMBER})")
 PLAIN_WIDTH = 160
 
 
@@ -59,20 +61,57 @@ class ShmSize(click.ParamType[str]):
         return text
 
 
-class Zone(click.ParamType[int]):
-    """A zone's number: ``5``, ``0x5``, or as the listing says it, ``Normal[5]``."""
+class FileName(click.Path):
+    """A name of a file. None at all, as of a variable that is not set, is none: it
+    would stand for the current directory."""
 
-    name = "zone"
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        if value == "":
+            self.fail("the name is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Seed(click.ParamType[int]):
+    """A number of any length, as C writes it."""
+
+    name = "seed"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> int:
         if isinstance(value, int):
             return value
+        try:
+            return int(value, 16 if value[:2] in ("0x", "0X") else 10)
+        except ValueError:
+            self.fail(f"{value!r} is not a number", param, ctx)
+
+
+class ZoneWord(NamedTuple):
+    """A zone as it was said; without its name, the name is empty."""
+
+    zid: int
+    name: str = ""
+
+
+class Zone(click.ParamType[ZoneWord]):
+    """A zone's number: ``5``, ``0x5``, or as the listing says it, ``Normal[5]``."""
+
+    name = "zone"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> ZoneWord:
+        if isinstance(value, ZoneWord):
+            return value
         found = ZONE_RE.fullmatch(value.strip())
         if found is None:
             self.fail(f"{value!r} is not a zone's number such as 5", param, ctx)
-        return int(found[1], 16 if found[1][:2] in ("0x", "0X") else 10)
+        number = found[2] or found[3]
+        zid = int(number, 16 if number[:2] in ("0x", "0X") else 10)
+        return ZoneWord(zid, found[1] or "")
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
@@ -86,7 +125,7 @@ def mount_option(function: Function) -> Function:
         "--mount",
         "-m",
         metavar="DIR",
-        type=click.Path(),
+        type=FileName(),
         help=f"The mount to talk to (default: {MOUNT_VARIABLE}, or mountpoint/).",
     )
     return option(function)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from memfs.cli import complete
-from memfs.cli.common import mount_option
+from memfs.cli.common import FileName, mount_option
 from memfs.client import ClientError, find_mount
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ commands talk to.
     shell_complete=complete.machine_names,
     help="A machine as it boots; nothing is mounted.",
 )
-@click.argument("target", metavar="DIR|FILE.tar", type=click.Path(path_type=Path))
+@click.argument("target", metavar="DIR|FILE.tar", type=FileName(path_type=Path))
 def command(mount: str | None, machine: str | None, target: Path) -> None:
     """Write a copy of proc/ and sys/ that programs can read without a mount."""
     from memfs import export

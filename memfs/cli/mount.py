@@ -8,7 +8,7 @@ import click
 
 from memfs import mountpoints
 from memfs.cli import ahead, complete, mountopts
-from memfs.cli.common import ShmSize, Size
+from memfs.cli.common import FileName, Seed, ShmSize, Size
 from memfs.cli.start import Wanted, start
 from memfs.client import ClientError
 
@@ -42,7 +42,7 @@ and the like are swallowed):
 @click.option(
     "--files",
     metavar="DIR",
-    type=click.Path(file_okay=False),
+    type=FileName(file_okay=False),
     help="The directory behind files/, the machine's disk (default: a private one "
     "that ends with the mount).",
 )
@@ -52,7 +52,9 @@ and the like are swallowed):
     help="What moves the machine's clock: time, or only control/clock and requests "
     "that wait (default: wall).",
 )
-@click.option("--seed", type=int, metavar="N", help="Seed of the machine (default: 0).")
+@click.option(
+    "--seed", type=Seed(), metavar="N", help="Seed of the machine (default: 0)."
+)
 @click.option(
     "--host-memory",
     metavar="SIZE",
@@ -84,7 +86,7 @@ and the like are swallowed):
     metavar="N",
     help="Write READY to this descriptor when the mount answers.",
 )
-@click.argument("mountpoint", type=click.Path())
+@click.argument("mountpoint", type=FileName())
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
-from memfs.cli.common import ShmSize, Size
+from memfs.cli.common import Seed, ShmSize, Size
+
+T = TypeVar("T")
 
 
 def _flag(value: str) -> bool:
@@ -22,18 +24,17 @@ def _flag(value: str) -> bool:
     return value != "0"
 
 
-def _size(value: str) -> int:
-    try:
-        return Size().convert(value, None, None)
-    except click.BadParameter as error:
-        raise ValueError(error.message) from None
+def _as(type_: click.ParamType[T]) -> Callable[[str], T]:
+    """What an option of `memfs mount` of that type makes of a value."""
 
+    def read(value: str) -> T:
+        try:
+            made: T = type_.convert(value, None, None)
+        except click.BadParameter as error:
+            raise ValueError(error.message) from None
+        return made
 
-def _shm_size(value: str) -> str:
-    try:
-        return ShmSize().convert(value, None, None)
-    except click.BadParameter as error:
-        raise ValueError(error.message) from None
+    return read
 
 
 def _clock(value: str) -> str:
@@ -58,9 +59,9 @@ OWN: dict[str, Callable[[str], Any]] = {
     "machine": _text,
     "files": _text,
     "clock": _clock,
-    "seed": lambda value: int(value, 0),
-    "host_memory": _size,
-    "shm_size": _shm_size,
+    "seed": _as(Seed()),
+    "host_memory": _as(Size()),
+    "shm_size": _as(ShmSize()),
     "paranoid": _flag,
 }
 
@@ -111,6 +112,8 @@ def parse(options: Iterable[str]) -> MountWords:
             except ValueError as error:
                 raise ValueError(f"-o {word}: {error}") from None
         elif name in PASSED:
+            if name == "max_read" and not value.isdecimal():
+                raise ValueError(f"-o {word}: a number of bytes is expected")
             words.passed.append(word.strip())
             if name in QUIET:
                 words.own["noatime"] = True

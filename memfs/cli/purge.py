@@ -12,6 +12,7 @@ import click
 
 from memfs.cli.common import (
     Zone,
+    ZoneWord,
     console,
     json_option,
     mount_option,
@@ -189,25 +190,26 @@ def show_outcome(outcome: Outcome) -> None:
 @click.argument("zone", type=Zone())
 @click.pass_context
 def command(
-    ctx: click.Context, mount: str | None, as_json: bool, empty: bool, zone: int
+    ctx: click.Context, mount: str | None, as_json: bool, empty: bool, zone: ZoneWord
 ) -> None:
     """Purge ZONE until nothing more goes, and say why the rest stays."""
     where = find_mount(mount)
-    line = where.zone(zone)
+    line = where.zone(*zone)
+    zid = line.zid
     used = line.present - line.free
-    outcome = Outcome(zone, line.name, line.present, used, used)
+    outcome = Outcome(zid, line.name, line.present, used, used)
     if as_json:
         reporting = silence()
     elif sys.stdout.isatty():
-        reporting = on_terminal(where, zone, line.label, used)
+        reporting = on_terminal(where, zid, line.label, used)
     else:
         reporting = plain_lines(line.label)
     try:
         with reporting as tell:
-            purge_until_idle(where, zone, outcome, tell)
+            purge_until_idle(where, zid, outcome, tell)
     except KeyboardInterrupt:
         outcome.interrupted = True
-    outcome.why = reasons(where, zone) if outcome.left else {}
+    outcome.why = reasons(where, zid) if outcome.left else {}
     if as_json:
         print_json(outcome.as_json())
     else:

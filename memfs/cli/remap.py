@@ -10,7 +10,14 @@ from typing import Any
 import click
 
 from memfs.cli import keepers
-from memfs.cli.common import Zone, json_option, mount_option, pages, print_json
+from memfs.cli.common import (
+    Zone,
+    ZoneWord,
+    json_option,
+    mount_option,
+    pages,
+    print_json,
+)
 from memfs.cli.progress import in_use, progress_bar
 from memfs.client import EXIT_REFUSED, ClientError, Mount, Operation, find_mount
 
@@ -150,13 +157,14 @@ def command(
     to: int | None,
     only_check: bool,
     nowait: bool,
-    zone: int,
+    zone: ZoneWord,
 ) -> None:
     """Move every page of ZONE elsewhere, and say who keeps those that stay."""
     where = find_mount(mount)
-    line = where.zone(zone)
+    line = where.zone(*zone)
+    zid = line.zid
     if only_check:
-        found = check(where, zone, to)
+        found = check(where, zid, to)
         if as_json:
             print_json(found)
         else:
@@ -164,13 +172,13 @@ def command(
             for reason, number in found.items():
                 click.echo(f"  {number:,} would not: {reason}")
         return
-    outcome = Outcome(zone, line.label)
-    total = in_use(where, zone)
+    outcome = Outcome(zid, line.label)
+    total = in_use(where, zid)
     bar: contextlib.AbstractContextManager[object] = contextlib.nullcontext()
     if not as_json and sys.stdout.isatty():
-        bar = progress_bar(where, zone, f"remap {line.label}", total)
+        bar = progress_bar(where, zid, f"remap {line.label}", total)
     with bar:
-        run(where, words(zone, to, "nowait" if nowait else ""), outcome)
+        run(where, words(zid, to, "nowait" if nowait else ""), outcome)
     if as_json:
         print_json(outcome.as_json())
     else:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from memfs import mountpoints
+from memfs.cli.common import FileName
 from memfs.cli.start import what_became_of
 from memfs.client import DEFAULT_MOUNT, MOUNT_VARIABLE, ClientError
 
@@ -27,7 +28,7 @@ A busy mount is left alone: exit status 1, with the pids that hold it.
 
 @click.command("umount", epilog=EXAMPLES)
 @click.option("--lazy", "-z", is_flag=True, help="Detach at once, even when busy.")
-@click.argument("mountpoint", type=click.Path(), required=False)
+@click.argument("mountpoint", type=FileName(), required=False)
 def command(lazy: bool, mountpoint: str | None) -> None:
     """Write everything back, unmount MOUNTPOINT, wait for the daemon's end.
 

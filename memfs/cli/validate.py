@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from memfs.cli.common import json_option, mount_option, print_json
+from memfs.cli.common import FileName, json_option, mount_option, print_json
 from memfs.client import EXIT_REFUSED, find_mount
 
 EXAMPLES = """\
@@ -18,7 +18,7 @@ Examples:
 @click.command("validate", epilog=EXAMPLES)
 @mount_option
 @json_option
-@click.argument("mountpoint", type=click.Path(), required=False)
+@click.argument("mountpoint", type=FileName(), required=False)
 @click.pass_context
 def command(
     ctx: click.Context, mount: str | None, as_json: bool, mountpoint: str | None

@@ -13,6 +13,7 @@
  *	NOFLUSH		close() sends no FLUSH, only the RELEASE that follows the last one
  *	STATFS		the inode that a statfs() asks about
  *	BACKGROUND	more than twelve background requests at once
+ *	MAX_READ	the mount's word max_read=N, which the program has to say again
  *	CACHED		whether a READ fills, or a WRITE empties, the kernel's page cache
  *	KILLS		whether a WRITE's caller may not keep set-ID bits
  *	LANE		reads and writes of resident pages are answered here: fuse_lane.c
@@ -34,6 +35,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -64,7 +66,7 @@
 static struct {
 	struct fuse_session *session;
 	struct fuse_lowlevel_ops orig; /* pyfuse3's */
-	unsigned int hooks, background;
+	unsigned int hooks, background, max_read;
 	shim_fallocate_fn on_fallocate;
 	shim_lseek_fn on_lseek;
 	/* The request that is being handed to Python, until its handler first waits. */
@@ -240,6 +242,8 @@ static void shim_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
 static void shim_init(void *userdata, struct fuse_conn_info *conn)
 {
 	shim.orig.init(userdata, conn);
+	/* Where the mount was given one, libfuse ends the session that says another. */
+	conn->max_read = shim.max_read;
 	conn->max_background = shim.background;
 	conn->congestion_threshold = shim.background / 4 * 3;
 	/* Splicing costs more than it saves below some hundred KiB. */
@@ -287,6 +291,19 @@ int memfs_shim_inval_ranges(const int64_t *ranges, unsigned int nr)
 
 /* ------------------------------------------------ what hides libfuse's own */
 
+/* The word max_read=N of the mount, 0 without it. */
+static unsigned int max_read_of(const struct fuse_args *args)
+{
+	static const char word[] = "max_read=";
+	unsigned int found = 0;
+
+	for (int i = 0; i < args->argc; i++)
+		if (!strncmp(args->argv[i], word, sizeof(word) - 1))
+			found = (unsigned int)strtoul(args->argv[i] + sizeof(word) - 1,
+						      NULL, 10);
+	return found;
+}
+
 SHIM_EXPORT struct fuse_session *fuse_session_new(struct fuse_args *args,
 						  const struct fuse_lowlevel_ops *op,
 						  size_t op_size, void *userdata)
@@ -296,6 +313,7 @@ SHIM_EXPORT struct fuse_session *fuse_session_new(struct fuse_args *args,
 				     void *) = next("fuse_session_new");
 	struct fuse_lowlevel_ops patched;
 
+	shim.max_read = max_read_of(args);
 	memset(&shim.orig, 0, sizeof(shim.orig));
 	memcpy(&shim.orig, op,
 	       op_size < sizeof(shim.orig) ? op_size : sizeof(shim.orig));
