@@ -43,6 +43,12 @@ class KeyLines:
         plain = _AT.sub("", message).replace(" (at end of document)", "")
         return number, key[1] if key else "", plain
 
+    @staticmethod
+    def of_deepest(text: str) -> int:
+        """The line that opens most brackets."""
+        opened = [sum(map(line.count, "[{")) for line in text.splitlines()]
+        return opened.index(max(opened)) + 1
+
     def _scan(self, text: str) -> None:
         table, index = "", 0
         seen: dict[str, int] = {}

@@ -20,6 +20,8 @@ from memfs.vm.layoutspec import BlockRun, NodeSpec
 __all__ = ["BUILTIN", "BlockRun", "Layout", "NodeSpec"]
 
 SAME: Final = AddressMap(2048)
+# Longer than any machine; a device would never end.
+MOST_BYTES: Final = 16 << 20
 BUILTIN: Final = Path(__file__).with_name("layouts")
 
 
@@ -92,11 +94,15 @@ class Layout:
         """
         path = Path(path)
         try:
-            text = path.read_text(encoding="utf-8")
+            with path.open("rb") as file:
+                data = file.read(MOST_BYTES + 1)
+            text = data.decode()
         except OSError as error:
             raise LayoutError(0, "", f"{path}: {error.strerror}") from None
         except UnicodeDecodeError:
             raise LayoutError(0, "", f"{path}: not a text in UTF-8") from None
+        if len(data) > MOST_BYTES:
+            raise LayoutError(0, "", f"{path}: longer than {MOST_BYTES >> 20} MiB")
         return cls.parse(text, path.stem)
 
     @classmethod

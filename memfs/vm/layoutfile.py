@@ -83,6 +83,9 @@ def read_machine(text: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         where = KeyLines.of_syntax_error(str(error), text)
         raise LayoutError(*where) from None
+    except RecursionError:
+        line = KeyLines.of_deepest(text)
+        raise LayoutError(line, "", "brackets within brackets, too many") from None
     return _Reader(data, KeyLines(text)).machine()
 
 
@@ -96,6 +99,9 @@ class _Reader:
     def machine(self) -> dict[str, Any]:
         """The whole file."""
         top = dict(self.data)
+        if isinstance(top.get("block"), list):
+            what = "the blocks of a node are its key: blocks = [...]"
+            raise self.wrong("", 0, "block", what)
         tables = top.pop("node", None)
         values = self.table(top, TOP_KEYS, "", 0)
         kernel = values.setdefault("kernel", DEFAULT_COLUMN)
@@ -167,7 +173,7 @@ class _Reader:
     ) -> NodeSpec:
         """One ``[[node]]``; `nid` and `start` are its unless it says others."""
         if not isinstance(table, dict):
-            raise self.at(index, "", "[[node]] is a table")
+            raise self.wrong("", 0, "node", "[[node]] is a table")
         values = self.table(table, NODE_KEYS, "node", index)
         runs, zones = values.get("blocks", ()), values.get("zones", ())
         nid = values.get("number", nid)

@@ -20,6 +20,7 @@ MIN_BLOCK_PAGES: Final = 2048  # the core knows zones by ranges of 2048 pages
 MAX_ADDRESS: Final = 1 << 40  # pages of physical addresses
 MAX_NODES: Final = 256  # numbers of nodes are below
 MAX_CPUS: Final = 1024
+MOST_SAID: Final = 300  # characters of a complaint
 UNITS: Final = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
@@ -40,7 +41,9 @@ class Value(NamedTuple):
     key: str
 
     def wrong(self, message: str) -> LayoutError:
-        """The error to raise about this value."""
+        """The error to raise about this value, which may be a very long one."""
+        if len(message) > MOST_SAID:
+            message = f"{message[:MOST_SAID]}..."
         return LayoutError(self.line, self.key, message)
 
 
@@ -52,9 +55,11 @@ def as_bool(value: Value) -> bool:
 
 
 def as_text(value: Value) -> str:
-    """A TOML string that is not empty."""
+    """A TOML string that is not empty, and a line that can be shown."""
     if not isinstance(value.value, str) or not value.value:
         raise value.wrong(f"a text, not {value.value!r}")
+    if not value.value.isprintable():
+        raise value.wrong(f"{value.value!r} cannot be printed")
     return value.value
 
 

@@ -112,6 +112,11 @@ def test_a_short_distance_table_is_filled_up():
             "zones",
         ),
         ("node = 1\n", 1, "node"),
+        ("\nnode = [3]\n", 2, "node"),
+        ("# deep\ncpus = " + "[" * 5000 + "]" * 5000 + "\n" + NODE, 2, ""),
+        ('name = "a\\nb"\n' + NODE, 1, "name"),
+        (NODE + "\n[[block]]\nnumber = 0\n", 4, "block"),
+        (NODE + f"mem_map = {list(range(9999))}\n", 3, "mem_map"),
         (NODE * 65, 129, "node"),
     ],
 )
@@ -122,6 +127,7 @@ def test_a_mistake_names_its_line_and_key(text, line, key):
 
     assert (caught.value.line, caught.value.key) == (line, key)
     assert caught.value.name == "EINVAL"
+    assert len(str(caught.value)) < 500
 
 
 def test_a_wrong_key_of_a_zone_is_named_before_one_that_is_missing():
@@ -137,10 +143,10 @@ def test_an_unknown_builtin_names_those_that_are_there():
 
 
 def test_a_file_that_cannot_be_read_is_a_layout_error(tmp_path):
-    """No file, a directory, bytes that are no text."""
+    """No file, a directory, bytes that are no text, what has no end."""
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
 
-    for name in ("missing", ".", "binary"):
+    for name in ("missing", ".", "binary", "/dev/zero"):
         with pytest.raises(LayoutError):
             Layout.load(tmp_path / name)
 
