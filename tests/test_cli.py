@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import terminal
 from click.testing import CliRunner
 from fakemount import FakeMachine, make_mount
+from mounting import PATIENCE_S, ROOT
 
 from memfs.cli import cli, hog, machines, mountopts
 from memfs.cli.common import Seed, Size
@@ -438,6 +440,47 @@ def test_completion_offers_machines_and_commands(monkeypatch):
 
     assert {"2003", "2004"} <= set(complete(monkeypatch, words))
     assert complete(monkeypatch, ["memfs", "pu"]) == ["purge"]
+
+
+# What is typed before TAB, and what bash makes of it.
+TYPED = [
+    ("memfs hog -m m anon 4M --touch write,ra", "write,random "),
+    ("memfs hog -m m f", "file:"),
+    ("memfs hog -m m file:big", "file:bigfile "),
+    ('memfs hog -m m "file:big', '"file:bigfile" '),
+    ("memfs hog -m m file:dir/", "file:dir/inner "),
+    ("memfs hog -m m file:sh", "file:shm/"),
+    ("memfs why -m m node", "node"),
+    ("memfs mount --machine=pow", "--machine=power "),
+    ("memfs pur", "purge "),
+]
+
+
+@pytest.mark.parametrize(("typed", "completed"), TYPED)
+def test_bash_completes(run, tmp_path, typed, completed):
+    """With readline's own idea of what a word is, at a real prompt."""
+    root = make_mount(tmp_path / "m")
+    (root / "files/dir").mkdir(parents=True)
+    (root / "shm").mkdir(exist_ok=True)
+    for name in ("bigfile", "dir/inner"):
+        (root / "files" / name).touch()
+    memfs = tmp_path / "bin/memfs"
+    memfs.parent.mkdir()
+    memfs.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m memfs "$@"\n')
+    memfs.chmod(0o755)
+    rc = tmp_path / "rc"
+    rc.write_text(
+        f'PS1="> "; PATH={memfs.parent}:$PATH; export PYTHONPATH={ROOT}\n'
+        f"{run('completion', 'bash').output}\n"
+        """bind 'set bell-style none'; bind 'set enable-bracketed-paste off'
+        bind -x '"\\C-g": printf "<%s>" "$READLINE_LINE"'
+        """
+    )
+    keys = f"{typed}\t\a\x15\x04".encode()
+    bash = ["bash", "--noprofile", "--rcfile", str(rc), "-i"]
+    seen, _ = terminal.plays(bash, ["> "], keys, PATIENCE_S)
+
+    assert f"<{typed.rpartition(' ')[0]} {completed}>" in seen
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -6,6 +6,8 @@ nothing to offer.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import click
 from click.shell_completion import CompletionItem
 
@@ -45,14 +47,50 @@ def machine_names(
 def hog_memory(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """``anon``, ``file:``, and the names below the mount's ``files/``."""
+    """``anon``, ``file:``, and the names below the mount's ``files/``; ``shm/``."""
     if not incomplete.startswith("file:"):
         words = [w for w in ("anon", "file:") if w.startswith(incomplete)]
         return [CompletionItem(word) for word in words]
+    # `file:a/b` is below a/, and what is shown there begins with that.
+    begun = incomplete.removeprefix("file:").rpartition("/")
+    above = begun[0] + begun[1]
     try:
-        root = find_mount(ctx.params.get("mount")).path / "files"
-        names = sorted(entry.name for entry in root.iterdir() if entry.is_file())
+        mount = find_mount(ctx.params.get("mount")).path
+        top = mount if above.startswith("shm/") else mount / "files"
+        names = sorted(
+            entry.name + "/" * entry.is_dir() for entry in (top / above).iterdir()
+        )
     except (ClientError, OSError):
         return []
-    words = [f"file:{name}" for name in names]
+    if not above:
+        names.append("shm/")
+    words = [f"file:{above}{name}" for name in names]
     return [CompletionItem(word) for word in words if word.startswith(incomplete)]
+
+
+def words_of(
+    words: Sequence[str],
+) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Completes the last of words with commas between them."""
+
+    def offer(
+        ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        begun = incomplete.rpartition(",")
+        above = begun[0] + begun[1]
+        return [
+            CompletionItem(above + word) for word in words if word.startswith(begun[2])
+        ]
+
+    return offer
+
+
+def targets(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The populated zones, then the nodes."""
+    nodes = [f"node{node.nid}" for node in listing(ctx)]
+    return [
+        *zones(ctx, param, incomplete),
+        *(CompletionItem(name) for name in nodes if name.startswith(incomplete)),
+    ]

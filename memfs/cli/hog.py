@@ -99,6 +99,7 @@ def touch_words(given: tuple[str, ...]) -> list[str]:
     "touches",
     multiple=True,
     metavar="WORDS",
+    shell_complete=complete.words_of(tuple(WORDS)),
     help="How its pages are touched (default: write,sequential,forever).",
 )
 @click.argument("memory", type=MemoryType(), shell_complete=complete.hog_memory)

@@ -46,7 +46,7 @@ class Target(click.ParamType[tuple[str, int]]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[Any]:
-        return complete.zones(ctx, param, incomplete)
+        return complete.targets(ctx, param, incomplete)
 
 
 @click.command("why", epilog=EXAMPLES)
