@@ -324,7 +324,8 @@ class Pump:
         self._bell.set()
 
     def tick(self) -> None:
-        """Bring the clock up to date, before a step is done outside of the loop."""
+        """Bring the clock up to date, before a step is done outside of the loop, or
+        the time is shown: while nothing can run nobody moves it."""
         self._tick()
 
     def poke(self) -> None:

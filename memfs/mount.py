@@ -262,6 +262,7 @@ class Mount:
         if asked and not message.startswith(asked):
             message = f"{asked}: {message}"
         name = errno_name(error.errno)
+        self.pump.tick()
         self.machine.klog.add(f"{path}: {message} ({name})")
         return message
 

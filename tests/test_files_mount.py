@@ -490,6 +490,32 @@ def test_the_clock_is_moved_by_hand(mount):
     assert text(mount, "control/clock") == "now=40000000000\nmode=manual\n"
 
 
+# What shows the time, and where in it that is.
+CLOCKS = {
+    "control/clock": r"now=(\d+)",
+    "status": r"clock now=(\d+)",
+    "proc/uptime": r"^([\d.]+) ",
+    "kmsg": r"\[ *([\d.]+)\] memhotplug: junk",
+}
+
+
+def test_the_wall_clock_goes_on_while_nothing_happens(mount_real):
+    """Whoever shows the time looks at the clock first: nothing else wakes the model."""
+    mount = mount_real()
+    began = time.monotonic()
+    first = int(re.match(CLOCKS["control/clock"], text(mount, "control/clock"))[1])
+    read = time.monotonic()
+    wait_until(lambda: time.monotonic() > read + 0.2)
+    for name, pattern in CLOCKS.items():
+        if name == "kmsg":
+            refused(mount, "memhotplug", "junk")
+        shown = re.findall(pattern, text(mount, name))[-1]
+        now = float(shown) if "." in shown else int(shown) / 1e9
+        gone = now - first / 1e9
+
+        assert 0.19 <= gone <= time.monotonic() - began + 0.01, name
+
+
 def test_every_command_is_tried_here():
     """A row added to the commands is added to the tests of errors above."""
     assert {row.name for row in commands.TABLE} == set(

@@ -104,7 +104,11 @@ class RowFile(TextFile):
 
     def _version(self) -> object:
         version = self._shape.row.version
-        return object() if version is None else version(self._mount)
+        if version is None:
+            # It may show the time, which nothing may have moved for seconds.
+            self._mount.pump.tick()
+            return object()
+        return version(self._mount)
 
     def _render(self) -> bytes:
         return rendered(self._mount, self._shape.row, self._ids)

@@ -79,6 +79,7 @@ class Process:
         self._unwatch = mount.watch_pid(pid, self.end)
 
     def _start(self) -> None:
+        self.mount.pump.tick()
         self._task = self.mount.machine.tasks.create(str(self.pid), self.pid)
 
     @property

@@ -120,6 +120,7 @@ class PressureFile(TextFile):
         return self.mount.machine.pressure.resources[name]
 
     def _render(self) -> bytes:
+        self.mount.pump.tick()
         self.mount.machine.pressure.account()
         return "".join(
             f"{name.decode()} {shown(self.resource.line(kind))}"
