@@ -185,6 +185,9 @@ async def test_a_manual_clock_is_moved():
         assert code == errno.EINVAL, data
     assert mount.machine.now == 2_000_000_000
 
+    _, said = await refused(mount, "control/clock", "step=1")
+    assert "no key 'step'; there are mode, advance, now, to" in said
+
 
 async def test_the_wall_clock_is_not_moved(mount):
     """EPERM, for what would be right otherwise."""

@@ -27,6 +27,7 @@ KEYS = (
     grammar.Key("advance", grammar.TIME, 0, MAX_NS, "move a manual clock by that much"),
     grammar.Key("to", grammar.TIME, 0, MAX_NS, "move a manual clock to that time"),
 )
+NAMES = frozenset(key.name for key in KEYS)
 
 
 def mode(mount: Mount) -> str:
@@ -43,6 +44,8 @@ async def store(
     """Set the mode, move a manual clock; all of it is checked first."""
     given = grammar.assignments(data)
     wanted = given.pop("mode", mode(mount))
+    for name in sorted(given.keys() - NAMES):
+        raise grammar.no_key(name, ("mode", *sorted(NAMES)))
     if wanted not in MODES:
         raise grammar.GrammarError(f"mode: {grammar.quoted(wanted)}; wall or manual")
     rest = " ".join(f"{key}={value}" for key, value in given.items())

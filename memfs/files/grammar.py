@@ -54,6 +54,11 @@ class Key(NamedTuple):
     what: str
 
 
+def no_key(name: str, known: Iterable[str]) -> GrammarError:
+    """The error to raise about a key that is none of those."""
+    return GrammarError(f"no key {quoted(name)}; there are {', '.join(known)}")
+
+
 def quoted(text: str, most: int = 40) -> str:
     """*text* as a message can carry it: printable, quoted, not longer than *most*."""
     return ascii(text if len(text) <= most else text[: most - 3] + "...")
@@ -179,7 +184,7 @@ def parse(data: bytes, keys: Iterable[Key]) -> dict[str, int]:
     values = {}
     for name, text in assignments(data).items():
         if name not in known:
-            raise GrammarError(f"no key {quoted(name)}; there are {', '.join(known)}")
+            raise no_key(name, known)
         values[name] = _value(known[name], text)
     return values
 
