@@ -86,12 +86,14 @@ class Mount(Protocol):
         watcher: set by the daemon: calls back when a process ends; what it
             returns takes that back.
         revoker: run by the daemon: takes back pages that processes map; or None.
+        unwritten: after ``shutdown``: what could not be written, a line each.
     """
 
     root: Dir
     pump: Pump
     private_files: Path | None
     revoker: Revoker | None
+    unwritten: list[str]
     name_timeout: float
     forget_names: Callable[[Sequence[tuple[Dir, bytes]]], Awaitable[None]] | None
     change_names: Callable[[int, Callable[[], bool]], AbstractAsyncContextManager[None]]
@@ -262,6 +264,8 @@ class _Daemon:
                         made.revoker.end()
                     made.pump.set_manual(True)
                     await made.shutdown()
+                    if made.unwritten:
+                        mountpoints.note_unwritten(self.point)
                     nursery.cancel_scope.cancel()
             finally:
                 session.close(unmount=True)

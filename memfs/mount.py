@@ -132,6 +132,7 @@ class Mount:
         shim_missing: what fuse_shim.c could not hook, for status; the daemon's.
         watcher: calls back when a real process ends; the daemon's.
         private_files: the directory behind files/, if it ends with the mount.
+        unwritten: what could not be written when it ended, a line each.
         forget_names: has the kernel forget names; the daemon's.
         forget_kept: told when a node or a block is not as it was, and whether one
             has come or gone; the daemon's.
@@ -159,6 +160,7 @@ class Mount:
         self.watcher = None
         self.revoker: Revoker | None = Revoker(pump, machine.revoke)
         self.private_files: Path | None = None
+        self.unwritten: list[str] = []
         self._unseen = FIRST_UNSEEN_PID
         self._closed = False
         # Parts of files that are made again only when they have changed: what they
@@ -332,8 +334,9 @@ class Mount:
         for process in list(self.processes.values()):
             await process.release()
         for volume in self.volumes.values():
-            for line in await volume.shutdown():
-                log.error("not written: %s", line)
+            self.unwritten += await volume.shutdown()
+        for line in self.unwritten:
+            log.error("not written: %s", line)
 
     def close(self) -> None:
         """Give the machine's memory back; the pump does not run any more."""

@@ -34,8 +34,11 @@ FUSE_CONF = Path("/etc/fuse.conf")
 MNT_DETACH = 2
 UMOUNT_NOFOLLOW = 8
 
-# Written behind a daemon's words in its lock by who has detached its mount.
+# Written behind a daemon's words in its lock: its mount was detached; not all of files/
+# could be written.
 DETACHED = b"detached\n"
+UNWRITTEN = b"unwritten\n"
+NOTES = (DETACHED, UNWRITTEN)
 
 # A daemon that has not ended by then may be mounted elsewhere (chosen here).
 LOOK_AFTER_S = 0.5
@@ -215,7 +218,7 @@ def lock_mountpoint(point: Path) -> Iterator[int]:
     with open(path, "a+b", buffering=0) as file:
         # Whoever only looks (owner) has the lock for an instant.
         if not any(_try_lock(file.fileno(), wait) for wait in (0, 0.05, 0.2)):
-            still = ", detached and still in use" if _is_detached(point) else ""
+            still = ", detached and still in use" if _has(point, DETACHED) else ""
             raise MountError(
                 f"{point}: another daemon has this mount point{_by(point)}{still}"
             )
@@ -229,26 +232,45 @@ def note_owner(point: Path, private: Path | None = None) -> None:
     lock_path(point).write_bytes(words)
 
 
-def _note_detached(point: Path) -> None:
+def note_unwritten(point: Path) -> None:
+    """For whoever waits for the daemon's end."""
+    _note(point, UNWRITTEN)
+
+
+def is_unwritten(point: Path) -> bool:
+    """Whether the last daemon could not write all of files/; its log says what."""
+    return _has(point, UNWRITTEN)
+
+
+def _note(point: Path, note: bytes) -> None:
     with open(lock_path(point), "ab", buffering=0) as file:
-        file.write(DETACHED)
+        file.write(note)
 
 
-def _is_detached(point: Path) -> bool:
-    """Whether the last daemon's mount was detached, which it may long outlive."""
+def _has(point: Path, note: bytes) -> bool:
+    return note in _words(point)[1]
+
+
+def _words(point: Path) -> tuple[bytes, list[bytes]]:
+    """What the last daemon wrote into the lock, and the notes behind it."""
     try:
-        return lock_path(point).read_bytes().endswith(b"\n" + DETACHED)
+        words = lock_path(point).read_bytes()
     except OSError:
-        return False
+        return b"", []
+    notes = []
+    while found := next((n for n in NOTES if words.endswith(b"\n" + n)), None):
+        notes.append(found)
+        words = words.removesuffix(found)
+    return words, notes
 
 
 def _noted(point: Path) -> tuple[int, Path | None]:
     """What the last daemon wrote into the lock; (0, None) if there was none."""
     try:
-        pid, _, private = lock_path(point).read_bytes().partition(b"\n")
-        name = os.fsdecode(private.removesuffix(DETACHED).removesuffix(b"\n"))
+        pid, _, private = _words(point)[0].partition(b"\n")
+        name = os.fsdecode(private.removesuffix(b"\n"))
         return int(pid or b"0"), Path(name) if name else None
-    except (OSError, ValueError):
+    except ValueError:
         return 0, None
 
 
@@ -347,7 +369,7 @@ def unmount(mountpoint: Path, lazy: bool, timeout_s: float) -> None:
     if lazy or is_stale(point):
         detach(point)
         if pid is not None:
-            _note_detached(point)
+            _note(point, DETACHED)
     else:
         _unmount_now(point, mountpoint)
     if pid is not None:
@@ -383,7 +405,7 @@ def _unmount_now(point: Path, asked: Path) -> None:
 
 def _await_detached(point: Path, pid: int) -> None:
     """A daemon whose mount is detached: nobody knows how long it will be used."""
-    if _is_detached(point) and not wait_for_end(pid, LOOK_AFTER_S):
+    if _has(point, DETACHED) and not wait_for_end(pid, LOOK_AFTER_S):
         raise MountError(
             f"{point}: detached already; its daemon (pid {pid}) ends when nobody "
             "uses it any more"

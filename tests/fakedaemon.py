@@ -81,6 +81,7 @@ class FakeMount:
         self.said = b"nothing\n"
         self.lines = 0
         self.private_files = None
+        self.unwritten = []
         self.shim_missing = ()
         self.watcher = None
         self.volume = MemVolume(self.pump)

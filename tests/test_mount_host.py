@@ -357,6 +357,36 @@ def test_a_host_directory_that_vanishes(mount):
 
 
 @root_only
+def test_umount_says_that_not_all_could_be_written(tmp_path):
+    """Status 1, for who did not ask fsync; the next mount has nothing to say."""
+    (tmp_path / "host").mkdir()
+    sh("mount -t tmpfs -o size=4M none $1/host", tmp_path)
+    mount = memfs(tmp_path)
+    runtime = f"MEMFS_RUNTIME_DIR={tmp_path}/runtime"
+    umount = (sys.executable, "-m", "memfs", "umount", str(mount.path))
+    command = ["env", runtime, *umount]
+    try:
+        (mount / "files/f").write_bytes(b"x" * MIB)
+        with contextlib.suppress(OSError):
+            (tmp_path / "host/fill").write_bytes(bytes(5 * MIB))
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "not all of files/ could be written; its log says" in done.stderr
+        assert mount.process.wait(60) == 0
+        assert "not written: files/f" in mount.log.read_text()
+
+        (tmp_path / "host/fill").unlink()
+        mount = memfs(tmp_path)
+        (mount / "files/f").write_bytes(b"x" * MIB)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert (tmp_path / "host/f").read_bytes() == b"x" * MIB
+    finally:
+        mount.destroy()
+        sh("umount -l $1/host", tmp_path)
+
+
+@root_only
 def test_a_host_that_becomes_read_only(tmp_path):
     (tmp_path / "host").mkdir()
     sh("mount -t tmpfs none $1/host", tmp_path)

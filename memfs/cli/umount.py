@@ -10,7 +10,7 @@ import click
 from memfs import mountpoints
 from memfs.cli.common import FileName
 from memfs.cli.start import what_became_of
-from memfs.client import DEFAULT_MOUNT, MOUNT_VARIABLE, ClientError
+from memfs.client import DEFAULT_MOUNT, EXIT_REFUSED, MOUNT_VARIABLE, ClientError
 
 # Writing back may take long on a slow disk; nobody waits for ever.
 TIMEOUT_S = 600.0
@@ -22,14 +22,16 @@ Examples:
   memfs umount --lazy mountpoint     detach now, end when the last user is gone
 
 \b
-A busy mount is left alone: exit status 1, with the pids that hold it.
+A busy mount is left alone: exit status 1, with the pids that hold it. It is 1 as well
+when something could not be written, as on a disk that is full; that is said.
 """
 
 
 @click.command("umount", epilog=EXAMPLES)
 @click.option("--lazy", "-z", is_flag=True, help="Detach at once, even when busy.")
 @click.argument("mountpoint", type=FileName(), required=False)
-def command(lazy: bool, mountpoint: str | None) -> None:
+@click.pass_context
+def command(ctx: click.Context, lazy: bool, mountpoint: str | None) -> None:
     """Write everything back, unmount MOUNTPOINT, wait for the daemon's end.
 
     Without MOUNTPOINT it is the mount that other commands talk to.
@@ -48,8 +50,13 @@ def command(lazy: bool, mountpoint: str | None) -> None:
         text = f"detached; its daemon ends when {pids} let go of it"
     elif private is not None:
         text = what_became_of(private, dead)
+    lost = not held and not dead and mountpoints.is_unwritten(point)
+    if lost:
+        text = text if private is not None else "not all of files/ could be written"
+        text = f"{text}; its log says which: {mountpoints.log_path(point)}"
     if text:
         click.echo(f"memfs: {mountpoint}: {text}", err=True)
+    ctx.exit(EXIT_REFUSED if lost else 0)
 
 
 def take_away(mountpoint: Path, lazy: bool) -> tuple[int, ...]:
