@@ -172,6 +172,18 @@ def test_start_again_is_harmless(startable):
     assert len((startable.root / "calls").read_text().splitlines()) == 1
 
 
+def test_two_starts_take_turns(startable):
+    """The second one finds the mount of the first, and the daemon keeps nobody out."""
+    looks = """
+        if flock -n scripts/start true; then echo "its turn is not its own" >> calls; fi
+        if [ -e /proc/$$/fd/9 ]; then echo "the lock is handed on" >> calls; fi
+    """
+    startable.tool("memfs", looks + MEMFS)
+    assert startable.run("start").returncode == 0
+    calls = (startable.root / "calls").read_text()
+    assert calls == f"memfs mount {startable.root}/mountpoint\n"
+
+
 def test_start_ends_when_the_mount_fails(startable):
     startable.tool("memfs", "echo no >&2; exit 3")
     done = startable.run("start")
