@@ -169,8 +169,20 @@ def _detached(daemon: _Daemon, keep: list[int]) -> int:
     os.close(send)
     why = detach.await_word(receive)
     if why is None:
+        _see_answer(daemon.point)
         return 0
     raise MountError(why or f"{daemon.point}: the daemon ended before it was ready")
+
+
+def _see_answer(point: Path) -> None:
+    """Ask the mount something: what the kernel is told first may still be refused."""
+    try:
+        os.statvfs(point)
+    except OSError as exc:
+        log_path = mountpoints.log_path(point)
+        raise MountError(
+            f"{point}: the mount does not answer: {exc.strerror}; the log is {log_path}"
+        ) from None
 
 
 def _become(daemon: _Daemon, send: int, keep: list[int]) -> NoReturn:

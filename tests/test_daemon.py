@@ -19,7 +19,7 @@ import pytest
 from mounting import FAKE, PATIENCE_S, ROOT, wait_until
 
 from memfs import mountpoints
-from memfs.daemon import MountError, is_news, umount
+from memfs.daemon import MountError, _see_answer, is_news, umount
 
 pytestmark = pytest.mark.mount
 
@@ -81,6 +81,12 @@ def test_a_detached_mount_answers_when_the_command_returns(point):
     assert mountpoints.mounted_type(point) == "fuse.memfs"
     umount(point)
     assert os.listdir(point) == []
+
+
+def test_a_mount_that_does_not_answer_is_told_of(tmp_path):
+    """The kernel's first request may be refused after READY was said."""
+    with pytest.raises(MountError, match=r"does not answer: No such file.* the log is"):
+        _see_answer(tmp_path / "gone")
 
 
 def test_a_detached_daemon_keeps_nothing_of_its_caller(point, tmp_path):

@@ -13,7 +13,7 @@ from terminal import plays
 pytestmark = pytest.mark.mount
 
 PAGES = 4096
-BAR = re.compile(r"(?:purge|remap) \w+\[\d\] \S+ +(\d+)% ([\d,]+) pages left")
+BAR = re.compile(r"(?:purge|remap) \w+\[\d\] \S+ +(\d+)% pages left: ([\d,]+)")
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 

@@ -29,7 +29,7 @@ def progress_bar(
     What is yielded shows a number of pages left at once.
     """
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    bar = Progress(*columns, TextColumn("{task.fields[left]:,} pages left"))
+    bar = Progress(*columns, TextColumn("pages left: {task.fields[left]:,}"))
     task = bar.add_task(title, total=total, left=total)
     done = threading.Event()
 
