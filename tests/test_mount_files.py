@@ -615,7 +615,7 @@ def test_random_operations_while_memory_is_taken_away(here, mount):
         while [ -e $1/go ]; do
             echo disable 5 > $M/memhotplug; echo purge 5 > $M/memhotplug
             echo enable 5 > $M/memhotplug; echo purge 1 > $M/memhotplug
-            head -c 200M /dev/zero > $1/ballast; rm $1/ballast
+            dd if=/dev/zero of=$1/ballast bs=1M count=200 status=none; rm $1/ballast
         done
     """
     (here / "go").touch()

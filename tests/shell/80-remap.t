@@ -19,7 +19,7 @@ test_expect_success 'a big file, a tmpfs file and a hog' '
 	head -c "$MEMFS_TEST_BIG" /dev/urandom >big &&
 	before=$(cksum <big) &&
 	cp big "$mnt/files/" &&
-	head -c 20M /dev/urandom >"$mnt/shm/little" &&
+	dd if=/dev/urandom of="$mnt/shm/little" bs=1M count=20 status=none &&
 	little=$(cksum <"$mnt/shm/little") &&
 	test_background memfs hog anon 100M &&
 	hog=$! &&
@@ -53,7 +53,7 @@ test_expect_success 'the node comes back; pages are sent there by name' '
 	echo enable 2 >"$m" &&
 	echo enable 1 >"$m" &&
 	cksum <"$mnt/files/big" >/dev/null &&
-	head -c 150M /dev/zero >"$mnt/files/more" &&
+	dd if=/dev/zero of="$mnt/files/more" bs=1M count=150 status=none &&
 	echo disable 1 >"$m" &&
 	memfs remap --to 2 5 &&
 	memfs remap --to 2 6 &&
