@@ -8,6 +8,7 @@ compiled core have one importer each.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -125,7 +126,8 @@ def absolute(node: ast.ImportFrom, module: str, path: Path) -> str:
     return ".".join([*base, node.module] if node.module else base)
 
 
-def imports(module: str, path: Path) -> set[str]:
+@functools.cache
+def imports(module: str, path: Path) -> frozenset[str]:
     """Full names of what a module imports, inside its functions too."""
     found = set()
     for node in walk_running(ast.parse(path.read_text(encoding="utf-8"))):
@@ -136,7 +138,7 @@ def imports(module: str, path: Path) -> set[str]:
             # `from memfs import tree` names a module, `from memfs.tree import Dir`
             # does not; both are found as a prefix.
             found |= {f"{base}.{alias.name}" for alias in node.names}
-    return found
+    return frozenset(found)
 
 
 def rank(module: str) -> int | None:
