@@ -81,24 +81,27 @@ def read(m, file, off=0, n=None, ra=None, chunk=128 * 1024):
     """Read as a volume does, in chunks."""
     n = file.size - off if n is None else n
     ra = ra or m.read_ahead()
-    out = bytearray()
-    while len(out) < n:
-        want = min(chunk, n - len(out))
-        data = file.read_now(off + len(out), want, ra)
+    parts, done = [], 0
+    while done < n:
+        want = min(chunk, n - done)
+        data = file.read_now(off + done, want, ra)
         if data is None:
-            data = m.sched.run(file.read(off + len(out), want, ra))
+            data = m.sched.run(file.read(off + done, want, ra))
         if not data:
             break
-        out += data
-    return bytes(out)
+        parts.append(data)
+        done += len(data)
+    return b"".join(parts)
 
 
 def pattern(size, seed=1):
     """Bytes that differ from page to page; the same for the same seed."""
-    words = bytearray()
-    for page in range(-(-size // PAGE)):
-        words += (page * 2654435761 + seed).to_bytes(8, "little") * (PAGE // 8)
-    return bytes(words[:size])
+    pages = range(-(-size // PAGE))
+    words = bytearray(len(pages) * PAGE)  # of its size at once: growing is copying
+    for page in pages:
+        word = (page * 2654435761 + seed).to_bytes(8, "little")
+        words[page * PAGE : (page + 1) * PAGE] = word * (PAGE // 8)
+    return bytes(memoryview(words)[:size])
 
 
 def assert_valid(m):
