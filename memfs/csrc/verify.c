@@ -30,7 +30,7 @@ static const struct phase phases[] = {
 	{ vm_verify_pagevec, PAGEVEC },
 	{ vm_verify_lru, SEG_SIZE },
 	{ vm_verify_segs, 1 },
-	{ vm_verify_page, 2 },
+	{ vm_verify_page, 2 * VERIFY_RUN },
 	{ vm_verify_slab, 8 },
 	{ vm_verify_rnode, RN_SLOTS },
 	{ vm_verify_mapping, 4 },
@@ -40,7 +40,7 @@ static const struct phase phases[] = {
 	{ vm_verify_chains, 1 },
 	{ vm_verify_pins, 1 },
 	{ vm_verify_huge, 1 },
-	{ vm_verify_swap, 1 },
+	{ vm_verify_swap, VERIFY_RUN },
 	{ vm_verify_dev, REQ_PAGES },
 	{ vm_verify_totals, 1 },
 };

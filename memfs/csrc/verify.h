@@ -12,6 +12,9 @@
 
 #include "vm_int.h"
 
+/* Items of a step where one is a page or less. */
+#define VERIFY_RUN 32
+
 /* Kept over all phases: sums that two phases must agree on. */
 struct totals {
 	u32 writeback;	       /* pages with PG_WRITEBACK */

@@ -475,23 +475,25 @@ static void enter_untouched(struct report *r, const struct zone *z, u32 pfn)
 	t->item[NR_FREE] += until - pfn;
 }
 
-/* One page. */
+/* A few pages. */
 bool vm_verify_page(struct vm *vm, struct report *r)
 {
 	const struct zone *z;
-	u32 pfn;
+	u32 i, pfn;
 
 	if (!r->s->tally.running && !zone_begin(vm, r))
 		return false;
 	z = &vm->zones[r->s->tally.zid];
-	pfn = vm_zone_next(vm, z, r->v->cursor);
-	if (pfn != NONE) {
+	for (i = 0; i < VERIFY_RUN; i++) {
+		pfn = vm_zone_next(vm, z, r->v->cursor);
+		if (pfn == NONE) {
+			zone_end(r, z);
+			break;
+		}
 		enter_untouched(r, z, pfn);
 		check_page(vm, r, z, pfn);
 		r->s->tally.pages++;
 		r->v->cursor = pfn + 1;
-	} else {
-		zone_end(r, z);
 	}
 	return true;
 }
