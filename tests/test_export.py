@@ -17,6 +17,8 @@ from memfs.cli.group import cli
 from memfs.machines.source import import_text
 from memfs.vm import Layout
 
+pytestmark = pytest.mark.python
+
 COLUMNS = "RANGE,SIZE,STATE,REMOVABLE,BLOCK,NODE"
 
 

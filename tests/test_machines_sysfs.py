@@ -9,6 +9,8 @@ from memfs.machines.description import MachineError
 from memfs.machines.source import import_text
 from memfs.vm import Layout, Machine
 
+pytestmark = pytest.mark.python
+
 
 def imported(root) -> Layout:
     return Layout.parse(import_text(str(root)))

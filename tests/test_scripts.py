@@ -462,7 +462,7 @@ def test_arguments_leave_one_pytest(testable):
     assert calls == [
         "args: -m pytest --color=no -x tests",
         "args: -m pytest --color=no --capture=sys "
-        "-m not mount and not tree and not figures",
+        "-m not mount and not tree and not figures and not python",
     ]
     assert done.returncode == 0, done.stdout
 

@@ -117,6 +117,7 @@ def test_size_of_a_directory_follows_its_entries(vol):
     assert vol.attr("").size == 40
 
 
+@pytest.mark.python
 def test_a_directory_of_a_hundred_thousand():
     vol = Driver(shm_volume(FakeCache(), FakePump(), ram_pages=1_000_000))
     for i in range(100_000):
