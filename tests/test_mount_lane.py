@@ -77,6 +77,57 @@ def test_dirty_pages_are_overwritten_the_short_way(mount, file):
         assert os.pread(file, 6, page * PAGE + 99) == b"c%04dh" % page
 
 
+@pytest.fixture
+def growing(mount):
+    """An empty file below files/, open for appending."""
+    path = mount.path / "files" / "growing"
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    yield fd
+    os.close(fd)
+    path.unlink()
+
+
+def test_a_file_becomes_longer_the_short_way(mount, growing):
+    """All but the first write, and those that ask for more pages; to the last block."""
+    pieces = [b"%05d" % n * (n % 1600) for n in range(1, 1600)]
+
+    def write():
+        for piece in pieces:
+            assert os.write(growing, piece) == len(piece)
+
+    assert taken(mount, write) > len(pieces) - 50
+    data = b"".join(pieces)
+    seen = os.stat(f"/proc/self/fd/{growing}")
+    assert seen.st_size == len(data)
+    assert seen.st_blocks * 512 >= len(data)
+    assert os.pread(growing, len(data), 0) == data
+
+
+def test_pages_that_were_written_back_are_dirtied_the_short_way(mount, file):
+    """Where their blocks are the host's: tmpfs has none that is clean."""
+    os.fsync(file)
+
+    def write():
+        for page in range(64):
+            os.pwrite(file, b"again", page * PAGE + 100)
+
+    assert taken(mount, write) >= 63
+    for page in range(64):
+        assert os.pread(file, 7, page * PAGE + 99) == b"cagaini"
+
+
+def test_a_file_is_cut_and_becomes_longer_again(mount, growing):
+    for _ in range(3):
+        for _ in range(40):
+            os.write(growing, b"x" * 5000)
+        assert os.fstat(growing).st_size == 200000
+        os.ftruncate(growing, 1000)
+        assert os.fstat(growing).st_size == 1000
+        os.write(growing, b"y")
+        assert os.pread(growing, PAGE, 0) == b"x" * 1000 + b"y"
+        os.ftruncate(growing, 0)
+
+
 def test_what_was_written_the_short_way_is_synced(mount, file):
     os.pwrite(file, b"short", 5 * PAGE)
     os.fsync(file)

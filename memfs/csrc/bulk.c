@@ -7,8 +7,11 @@
 #include "freemap.h"
 #include "pcp.h"
 
-/* The first zone above its low mark, as alloc_pass() finds it, or NULL. */
-static struct zone *above_low(struct vm *vm, const struct zonelist *zl)
+/* More than the per-CPU lists take at once (chosen here). */
+#define PLENTY 256u
+
+/* The first zone by `more` pages above its low mark, as alloc_pass() finds it, or NULL. */
+static struct zone *above_low(struct vm *vm, const struct zonelist *zl, u32 more)
 {
 	u32 min = 1, i;
 
@@ -20,10 +23,21 @@ static struct zone *above_low(struct vm *vm, const struct zonelist *zl)
 		if (!(vm->rules & VM_RULE_CUMULATIVE_MIN))
 			min = 1;
 		min += z->pages_low + zl->reserve[i];
-		if (z->item[NR_FREE] >= min)
+		if (z->item[NR_FREE] >= min + more)
 			return z;
 	}
 	return NULL;
+}
+
+/*
+ * Whether so many pages of a class can be had without anybody being woken; what the
+ * per-CPU lists take beside them has room.
+ */
+bool vm_plenty(struct vm *vm, u32 cls, u32 nr)
+{
+	const u32 list = vm->cpu_node[vm->cpu] * VM_NR_CLASSES + cls;
+
+	return above_low(vm, &vm->zonelists[list], nr + PLENTY);
 }
 
 /*
@@ -59,8 +73,8 @@ u32 vm_alloc_many(struct vm *vm, const struct zonelist *zl, u32 *pfns, u32 nr,
 {
 	u32 done = 0, some = 1;
 
-	*zone = above_low(vm, zl);
-	while (*zone && some && done < nr && above_low(vm, zl) == *zone) {
+	*zone = above_low(vm, zl, 0);
+	while (*zone && some && done < nr && above_low(vm, zl, 0) == *zone) {
 		some = pop_some(vm, *zone, pfns + done, nr - done);
 		done += some;
 	}

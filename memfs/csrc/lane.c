@@ -2,9 +2,11 @@
  * lane.c - the short way: reads and writes that need nobody's decision
  *
  * What is resident can be read, and what is dirty already can be overwritten,
- * without a page allocated, a device asked or a limit looked at. Such a request is
- * answered here, in one call; of any other one nothing is done, and it goes the long
- * way. The end state is the same on both.
+ * without a page allocated, a device asked or a limit looked at. A file can have some
+ * pages granted: so many more may become dirty before somebody looks at the limits,
+ * which 2.6 does every so many pages as well. Such a request is answered here, in one
+ * call; of any other one nothing is done, and it goes the long way. The end state is
+ * the same on both.
  *
  * Read-ahead is decided here as in memfs/vm/readahead.py, which says what it models:
  * as long as all that it asks for is resident, too.
@@ -136,38 +138,89 @@ int vm_lane_read(struct vm *vm, uint32_t id, uint64_t off, uint32_t len,
 	return (int)(end - off);
 }
 
+/* ---- writing ---- */
+
+/* Bytes into pages that are ready and dirty. It cannot fail: they are in memory. */
+static void overwrite(struct vm *vm, struct mapping *m, const u32 *pfn, u64 off,
+		      u32 len, const u8 *buf, u32 how)
+{
+	u32 i, done = 0;
+
+	for (i = 0; done < len; i++) {
+		u32 n = min_t(u32, PAGE_SIZE - (off + done) % PAGE_SIZE, len - done);
+
+		(void)vm_write_into(vm, m, pfn[i], (u32)((off + done) % PAGE_SIZE), n,
+				    buf + done, how);
+		done += n;
+	}
+	stream_end();
+}
+
 /*
- * vm_lane_write - overwrite pages that are resident and dirty
+ * The pages of a range, NONE for those behind the end of the file. Return: how many of
+ * them are not dirty yet, or NONE: one is not ready.
+ */
+static u32 pages_to_write(struct vm *vm, struct mapping *m, u64 off, u32 len, u32 *pfn)
+{
+	const u32 first = (u32)(off >> PAGE_SHIFT);
+	const u32 last = (u32)((off + len - 1) >> PAGE_SHIFT);
+	const u64 pages = (m->size + PAGE_SIZE - 1) >> PAGE_SHIFT;
+	u32 i, slot, clean = 0;
+
+	for (i = 0; i <= last - first; i++) {
+		if (first + i < pages)
+			pfn[i] = ready_page(vm, m, first + i);
+		else
+			pfn[i] = NONE;
+		if (pfn[i] != NONE)
+			clean += !(vm->pages[pfn[i]].flags & PG_DIRTY);
+		else if (first + i < pages || vm_tree_page(vm, m, first + i, &slot) ||
+			 slot)
+			return NONE;
+		else
+			clean++;
+	}
+	return clean;
+}
+
+/* Whether so many pages may become dirty, and the file grow, without a word. */
+static bool may_dirty(struct vm *vm, const struct mapping *m, u32 nr)
+{
+	return nr <= m->grant && vm_plenty(vm, VM_CLASS_HOTREMOVABLE, nr) &&
+	       vm_plenty(vm, VM_CLASS_NORMAL, nr);
+}
+
+/*
+ * vm_lane_write - overwrite pages that are resident and dirty, or as many as were granted
  * @client: out of the real kernel's copy of the pages
  *
- * No byte behind the end of the file is written. Return: bytes, all of them, or
- * -EAGAIN: nothing was done.
+ * Up to vm_mapping_grant() pages that are clean, or behind the end of the file, become
+ * dirty as well: where memory is plenty, so that nobody need be woken, and not out of
+ * the kernel's copy, of which not all belongs to the file. Return: bytes, all of them,
+ * or -EAGAIN: nothing was done, or, at the end of the file, a part that is to be written
+ * again.
  */
 int vm_lane_write(struct vm *vm, uint32_t id, uint64_t off, uint32_t len,
 		  const void *buf, uint32_t client)
 {
-	u32 pfn[VM_LANE_PIECES], first, last, i, done = 0, how = write_how(client, len);
+	u32 pfn[VM_LANE_PIECES], clean, done = 0;
 	struct mapping *m;
 
-	if (!range_ok(vm, id, off, len) || off + len > vm->mappings[id].size)
+	if (!mapping_ok(vm, id) || !len || len > VM_LANE_BYTES ||
+	    off > vm->mappings[id].size)
 		return -EAGAIN;
 	m = &vm->mappings[id];
-	first = (u32)(off >> PAGE_SHIFT);
-	last = (u32)((off + len - 1) >> PAGE_SHIFT);
-	for (i = 0; i <= last - first; i++) {
-		pfn[i] = ready_page(vm, m, first + i);
-		if (pfn[i] == NONE || !(vm->pages[pfn[i]].flags & PG_DIRTY))
+	clean = pages_to_write(vm, m, off, len, pfn);
+	if (clean == NONE)
+		return -EAGAIN;
+	if (!clean && off + len <= m->size) {
+		overwrite(vm, m, pfn, off, len, buf, write_how(client, len));
+	} else {
+		if (client || !m->grant || !may_dirty(vm, m, clean) ||
+		    vm_file_write(vm, id, off, len, buf, &done))
 			return -EAGAIN;
+		m->grant -= clean;
 	}
-	for (i = 0; done < len; i++) {
-		u32 n = min_t(u32, PAGE_SIZE - (off + done) % PAGE_SIZE, len - done);
-
-		/* It cannot fail: the bytes are in memory. */
-		(void)vm_write_into(vm, m, pfn[i], (off + done) % PAGE_SIZE, n,
-				    (const u8 *)buf + done, how);
-		done += n;
-	}
-	stream_end();
 	vm->lane_ops++;
 	return (int)len;
 }

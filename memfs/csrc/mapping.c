@@ -82,6 +82,29 @@ int vm_mapping_size(struct vm *vm, uint32_t id, uint64_t bytes)
 	return 0;
 }
 
+/*
+ * vm_mapping_grant - let the short way make pages dirty, at the end of the file too
+ * @pages: that become dirty before somebody else looks at the limits
+ *
+ * Return: how many of those of the last time are left.
+ */
+uint32_t vm_mapping_grant(struct vm *vm, uint32_t id, uint32_t pages)
+{
+	u32 left;
+
+	if (!mapping_ok(vm, id))
+		return 0;
+	left = vm->mappings[id].grant;
+	vm->mappings[id].grant = pages;
+	return left;
+}
+
+/* Bytes: as vm_mapping_size() or the last write behind it has set it. */
+uint64_t vm_mapping_bytes(struct vm *vm, uint32_t id)
+{
+	return mapping_ok(vm, id) ? vm->mappings[id].size : 0;
+}
+
 int vm_mapping_stat(struct vm *vm, uint32_t id, struct vm_mapping_stat *out)
 {
 	const struct mapping *m;

@@ -77,6 +77,7 @@ void vm_free_page_in(struct vm *vm, struct zone *z, u32 pfn, bool cold);
 u32 vm_alloc_many(struct vm *vm, const struct zonelist *zl, u32 *pfns, u32 nr,
 		  struct zone **zone);
 void vm_free_many(struct vm *vm, struct zone *z, const u32 *pfns, u32 nr);
+bool vm_plenty(struct vm *vm, u32 cls, u32 nr);
 
 /* lru.c */
 void vm_lru_add(struct vm *vm, struct zone *z, u32 pfn, u32 active);

@@ -247,6 +247,10 @@ class ShmStore:
         self.used_pages += extents.add(first, end)
         return nbytes
 
+    def spare(self, nbytes: int) -> bool:
+        # Each page is charged to its place.
+        return False
+
     def truncate(self, file: File, size: int) -> None:
         self._uncharge(file, -(-size // PAGE_SIZE), 1 << 40)
 

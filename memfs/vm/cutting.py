@@ -34,6 +34,7 @@ def truncate(file: PageFile, size: int) -> Op[None]:
         VmError: EFBIG, or what reading the last page back gave.
     """
     check_size(file.owner, size)
+    file.grant(0)
     m = file.m
     if size < file.size:
         file.size = size
@@ -75,6 +76,7 @@ def punch(file: PageFile, off: int, n: int) -> Op[None]:
 def forget(file: PageFile) -> Op[None]:
     """Drop every page, dirty or not, and the page file itself."""
     file.dropping = True
+    file.grant(0)
     m = file.m
     yield from drive(m, lambda: m.core.file_truncate(file.id, 0, BUDGET), what="drop")
     m.core.mapping_destroy(file.id)
@@ -83,7 +85,10 @@ def forget(file: PageFile) -> Op[None]:
 
 def forget_now(file: PageFile) -> bool:
     """As forget(), if it is done at once; False: it is not, and nothing is done."""
-    if file.dead or file.dropping or not file.m.core.file_forget(file.id, BUDGET):
+    if file.dead or file.dropping:
+        return False
+    file.grant(0)
+    if not file.m.core.file_forget(file.id, BUDGET):
         return False
     _forgotten(file)
     file.m.bump()

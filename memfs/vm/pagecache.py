@@ -70,7 +70,9 @@ class PageFile:
         self.id = m.core.mapping_create(KINDS[kind])
         if self.moves == "fallback":
             m.core.mapping_fallback(self.id)
-        self.size = size
+        self._size = size
+        # Pages that the short way may make dirty, at the end of the file too.
+        self.granted = 0
         self.wb_index = 0
         # By which a Revocations hook finds the file in the real kernel; the volume's.
         self.holder: Any = None
@@ -83,6 +85,34 @@ class PageFile:
 
     def __repr__(self) -> str:
         return f"<PageFile {self.id} {self.owner.label()}>"
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        if self.granted:
+            self._size = self.m.core.mapping_bytes(self.id)
+        return self._size
+
+    @size.setter
+    def size(self, size: int) -> None:
+        self._size = size
+
+    def grant(self, pages: int) -> int:
+        """Let the short way make so many pages dirty from now on, or fewer; 0: none.
+
+        Returns:
+            Pages granted that were not before.
+        """
+        m, left = self.m, 0
+        if self.granted:
+            self._size = m.core.mapping_bytes(self.id)
+            left = m.core.mapping_grant(self.id, 0)
+            m.writeback.used(self.granted - left)
+            self.granted = 0
+        if pages:
+            self.granted = m.writeback.grant(self, pages)
+            m.core.mapping_grant(self.id, self.granted)
+        return max(self.granted - left, 0)
 
     def stat(self) -> MappingStat:
         """Its counters, pages."""
@@ -137,6 +167,7 @@ class PageFile:
 
     def let_go(self) -> None:
         if self._held:
+            self.grant(0)
             self._held = False
             self.fd = -1
             self.m.files.held.pop(self.id, None)

@@ -75,10 +75,24 @@ class Writeback:
             self.dirty[file.id] = self.m.now
             self.m.sched.wake("dirty data")
 
+    def grant(self, file: PageFile, pages: int) -> int:
+        """How many of `pages` may become dirty before somebody looks at the limits.
+
+        None of a file that is not among the dirty ones: it would never be written.
+        """
+        if self._exceeded or file.id not in self.dirty:
+            return 0
+        return max(0, min(pages, self._ratelimit - self._unbalanced))
+
+    def used(self, pages: int) -> None:
+        """So many pages have become dirty without a word."""
+        self._unbalanced += pages
+
     def cleaned(self, file: PageFile) -> None:
         """Forget that `file` is dirty, if it is not."""
         stat = file.stat()
         if not stat.nr_dirty and not stat.nr_vmas:
+            file.grant(0)
             self.dirty.pop(file.id, None)
 
     def state(self) -> DirtyState:
@@ -195,6 +209,8 @@ class Writeback:
         stat = file.stat()
         if stat.nr_dirty or stat.nr_vmas:
             self.dirty[file.id] = self.m.now
+        else:
+            file.grant(0)
 
     def wakeup_bdflush(self, pages: int) -> None:
         """Have pdflush write at least `pages`, whatever the limits.

@@ -171,6 +171,14 @@ ROWS = (
         open=Transfer("write", "random", 4 * KIB, 8).opened,
     ),
     Row(
+        name="append-4k",
+        what=f"4 KiB at a time to the end of a file, up to 64 MiB, {PASS}",
+        unit="k/s",
+        gate=0.35,
+        aim=0.5,
+        open=Transfer("write", "grow", 4 * KIB, 1).opened,
+    ),
+    Row(
         name="create",
         what=f"create, write 4 KiB, close of 10,000 files, {PASS}",
         unit="k/s",

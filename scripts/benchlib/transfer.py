@@ -1,8 +1,9 @@
 """Rows about data: reads and writes of a file that lies in memory.
 
-The file has been written by the same mount, so that all of its pages are resident,
-and is small enough that its dirty pages stay below what the model writes back in the
-background. The clients are processes in C, each with a descriptor of its own.
+The file has been written by the same mount, so that all of its pages are resident
+(where it grows it is emptied first), and is small enough that its dirty pages stay
+below what the model writes back in the background. The clients are processes in C,
+each with a descriptor of its own.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Transfer(NamedTuple):
     verb: str
     """read or write"""
     order: str
-    """seq or random"""
+    """seq or random; grow: in order, from an empty file on"""
     nbytes: int
     clients: int
 

@@ -14,6 +14,7 @@ from vmkit import MIB, PAGE, HostFile, assert_valid, pattern, read, small, write
 
 SIZE = 2 * MIB + 100
 KINDS = ("file", "shm")
+GRANT = 32
 
 
 class Side:
@@ -22,7 +23,7 @@ class Side:
     def __init__(self, path, short):
         self.m = small(seed=5, paranoid=True)
         self.short = short
-        self.taken = 0
+        self.taken = self.granted = 0
         self.owner = HostFile(path)
         self.files = {
             kind: self.m.files.create(kind, self.owner) for kind in ("file", "shm")
@@ -43,13 +44,22 @@ class Side:
 
     def write(self, kind, off, data, client):
         file = self.files[kind]
-        if self.short and self.m.core.lane_write(file.id, off, data, client):
-            self.taken += 1
+        if self.short and self._write_shortly(file, off, data, client):
             return
         done = file.write_now(off, data, 0, client)
         if done is None:
             done = self.m.sched.run(file.write(off, data, 0, client))
         assert done == len(data)
+
+    def _write_shortly(self, file, off, data, client):
+        """With a grant that is accounted for at once."""
+        before = file.size, file.stat().nr_dirty
+        file.grant(GRANT)
+        taken = self.m.core.lane_write(file.id, off, data, client)
+        file.grant(0)
+        self.taken += taken
+        self.granted += taken and before != (file.size, file.stat().nr_dirty)
+        return taken
 
     def truncate(self, kind, size):
         """As a volume does: the host's file first."""
@@ -141,6 +151,7 @@ def test_both_ways_end_in_the_same_state(sides, seed):
     for _ in range(400):
         exerciser.step()
     assert sides[1].taken > 50
+    assert sides[1].granted > 10
     assert (sides[0].taken, sides[0].m.core.lane_ops()) == (0, 0)
 
 
@@ -181,7 +192,7 @@ def test_what_takes_a_page_or_a_device_goes_the_long_way(side):
 
 
 def test_a_write_behind_the_end_goes_the_long_way(side):
-    """A file grows by the long way only; a read is cut."""
+    """Without a grant a file grows by the long way only; a read is cut."""
     core, file = side.m.core, side.files["file"]
     assert not core.lane_write(file.id, SIZE - 10, bytes(11))
     assert core.lane_write(file.id, SIZE - 10, bytes(10))
@@ -196,6 +207,87 @@ def test_a_clean_page_is_read_and_not_written(side):
     assert not core.lane_write(file.id, 0, b"x")
     state = side.m.read_ahead().state
     assert core.lane_read(file.id, 0, 3, state) == read(side.m, file, 0, 3)
+
+
+def test_what_is_granted_becomes_dirty_and_the_file_longer(side):
+    core, file = side.m.core, side.files["file"]
+    side.m.sched.run(file.fsync())
+    write(side.m, file, 0, b"x")
+    assert file.grant(4) == 4
+    # A clean page, the last one and one behind it, more of that, and no other.
+    assert core.lane_write(file.id, PAGE, b"y" * PAGE)
+    assert core.lane_write(file.id, SIZE, b"z" * PAGE)
+    assert (file.size, file.stat().nr_dirty) == (SIZE + PAGE, 4)
+    assert core.lane_write(file.id, file.size, b"!" * (PAGE - 200))
+    assert not core.lane_write(file.id, file.size, b"?" * (2 * PAGE))
+    assert core.lane_write(file.id, 2 * PAGE, b"*")
+    assert not core.lane_write(file.id, file.size, b"?")
+    expected = b"z" * PAGE + b"!" * (PAGE - 200)
+    assert read(side.m, file, SIZE) == expected
+    assert read(side.m, file, PAGE, PAGE) == b"y" * PAGE
+    assert_valid(side.m)
+    side.m.sched.run(file.fsync())
+    assert side.owner.path.read_bytes()[SIZE:] == expected
+
+
+def test_not_every_write_is_granted(side):
+    """What lies behind a hole, or comes out of the kernel's copy of the pages."""
+    core, file = side.m.core, side.files["file"]
+    assert file.grant(GRANT) == GRANT
+    before = side.m.state_hash()
+    assert not core.lane_write(file.id, SIZE + 1, b"x")
+    assert not core.lane_write(file.id, SIZE, b"x", True)
+    assert not core.lane_write(file.id, SIZE, bytes((GRANT + 2) * PAGE))
+    assert side.m.state_hash() == before
+    # Of shm/ nobody knows what became dirty: it is never written back.
+    assert side.files["shm"].grant(GRANT) == 0
+
+
+def test_a_grant_is_counted_as_what_was_written(side):
+    """For who looks at the limits; what was not used is given back."""
+    core, file, writeback = side.m.core, side.files["file"], side.m.writeback
+    side.m.sched.run(writeback.balance_dirty_pages())
+    assert file.grant(4) == 4
+    assert core.lane_write(file.id, SIZE, bytes(PAGE))
+    assert file.grant(4) == 1
+    assert core.lane_write(file.id, SIZE + PAGE, bytes(PAGE))
+    assert file.grant(0) == 0
+    assert writeback._unbalanced == 2
+    # No more than up to the next look at the limits, and none while they are exceeded.
+    writeback.used(writeback._ratelimit - 5)
+    assert (file.grant(4), file.grant(4), file.granted) == (3, 0, 3)
+    writeback.used(3)
+    assert (file.grant(4), file.granted) == (0, 0)
+
+
+@pytest.mark.parametrize("end", ["fsync", "truncate", "drop"])
+def test_a_grant_ends(side, end):
+    """A clean file is on no list of those to be written; another size is elsewhere."""
+    core, file = side.m.core, side.files["file"]
+    assert file.grant(GRANT) == GRANT
+    size = {"fsync": SIZE, "truncate": 10, "drop": 0}[end]
+    side.m.sched.run(
+        {
+            "fsync": file.fsync,
+            "truncate": lambda: file.truncate(10),
+            "drop": file.drop,
+        }[end]()
+    )
+    assert (file.granted, file.size) == (0, size)
+    assert not core.lane_write(file.id, size, b"x")
+
+
+def test_where_memory_is_short_nothing_is_granted(side):
+    """Who takes a page there has others write or free some: kswapd is woken."""
+    core, m, file = side.m.core, side.m, side.files["file"]
+    hog = m.files.create("shm", side.owner)
+    assert file.grant(GRANT) == GRANT
+    assert core.lane_write(file.id, file.size, bytes(PAGE))
+    while hog.write_now(hog.size, bytes(16 * PAGE)) is not None:
+        pass
+    before = m.state_hash()
+    assert not core.lane_write(file.id, file.size, bytes(PAGE))
+    assert m.state_hash() == before
 
 
 def test_bytes_that_the_host_has_taken_back_are_asked_for(tmp_path):

@@ -48,6 +48,8 @@ int vm_mapping_destroy(struct vm *vm, uint32_t id);
 int vm_mapping_fd(struct vm *vm, uint32_t id, int fd);
 int vm_mapping_fallback(struct vm *vm, uint32_t id);
 int vm_mapping_size(struct vm *vm, uint32_t id, uint64_t bytes);
+uint32_t vm_mapping_grant(struct vm *vm, uint32_t id, uint32_t pages);
+uint64_t vm_mapping_bytes(struct vm *vm, uint32_t id);
 int vm_mapping_stat(struct vm *vm, uint32_t id, struct vm_mapping_stat *out);
 uint32_t vm_mapping_unwritten(struct vm *vm, uint32_t id);
 void vm_mapping_clear_error(struct vm *vm, uint32_t id);

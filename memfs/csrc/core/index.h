@@ -44,6 +44,7 @@ struct mapping {
 	u32 nrpages, nr_dirty, nr_writeback, nr_locked, nr_swapped, nr_vmas, nr_nodes;
 	u32 error;
 	u32 fallback; /* its pages have PG_FALLBACK */
+	u32 grant;    /* pages that the short way may make dirty still */
 	int fd;
 	u64 size; /* bytes */
 };

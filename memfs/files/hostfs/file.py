@@ -188,7 +188,7 @@ class HostFile:
         dirty = 0 if file.pages is None else file.pages.unwritten()
         most = (file.size + 4095) // 4096 * PAGE_BLOCKS
         self.unwritten = max(min(dirty * PAGE_BLOCKS, most - blocks), 0)
-        self.recount = dirty > 0
+        self.recount = dirty > 0 or (file.pages is not None and file.pages.granted > 0)
         file.blocks = blocks + self.unwritten
 
 

@@ -18,6 +18,10 @@ from collections.abc import Callable
 
 from memfs.tree import TreeError
 
+# Less than that is not given away unseen: what is, is not known to who counts anew
+# (chosen here).
+PLENTY = 64 << 20
+
 
 class Space:
     """Counts bytes promised against the host's free space.
@@ -41,6 +45,10 @@ class Space:
             return False
         self._left -= nbytes
         return True
+
+    def spare(self, nbytes: int) -> bool:
+        """Take *nbytes* for what is written unseen; False: there is little left."""
+        return self._left >= PLENTY and self.take(nbytes)
 
     def promise(self, nbytes: int) -> int:
         """Take *nbytes*, or as many of them as there is room for; return how many.

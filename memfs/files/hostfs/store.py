@@ -356,6 +356,9 @@ class HostStore:
         file.backing.recount = True
         return nbytes
 
+    def spare(self, nbytes: int) -> bool:
+        return self._space.spare(nbytes)
+
     def _unwritten(self) -> int:
         """Bytes that the host will need blocks for."""
         owners: list[HostFile] = [file.backing for file in self._files.open]

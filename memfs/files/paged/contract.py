@@ -64,6 +64,13 @@ class Pages(Protocol):
     @property
     def size(self) -> int: ...
     def stat(self) -> PagesStat: ...
+    @property
+    def granted(self) -> int:
+        """Pages that may become dirty by the short way, 0: none."""
+
+    def grant(self, pages: int) -> int:
+        """Let as many become dirty from now on; how many that is more than before."""
+
     def unwritten(self) -> int:
         """Pages that are dirty or on their way to the disk."""
 

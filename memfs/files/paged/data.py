@@ -40,6 +40,11 @@ SEEK_DATA, SEEK_HOLE = 3, 4
 
 KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE = 0x01, 0x02, 0x10
 
+# Pages that the short way may make dirty before a write comes here again: writers look
+# at the limits every 1024 pages at most (chosen here).
+GRANT = 256
+PAGE_SIZE = 4096
+
 
 class Data:
     """The data of all files of one volume.
@@ -157,6 +162,7 @@ class Data:
             # Interrupted, it may have written a part.
             file.written()
         self._shorten(file, pages)
+        self._grant(file, pages)
         return done
 
     def write_now(
@@ -178,7 +184,17 @@ class Data:
             self.pump.poke()
             file.written()
             self._shorten(file, pages)
+            self._grant(file, pages)
         return done
+
+    def _grant(self, file: File, pages: Pages) -> None:
+        """Let *file* be written on, and become longer, as there is room for it."""
+        most = file.size + GRANT * PAGE_SIZE
+        if file.lane is None or not file.lane.allowed or most > MAX_FILE_BYTES:
+            return
+        more = pages.grant(GRANT)
+        if more and not self.store.spare(more * PAGE_SIZE):
+            pages.grant(0)
 
     def _bypasses(self, handle: OpenFile, cached: bool) -> bool:
         """Whether a write goes past the pages."""

@@ -125,6 +125,9 @@ class Store(Protocol):
             TreeError: ENOSPC if none.
         """
 
+    def spare(self, nbytes: int) -> bool:
+        """Take room for bytes that will be written unseen; False: there may be none."""
+
     def truncate(self, file: File, size: int) -> None:
         """Change the size on the store, now."""
 

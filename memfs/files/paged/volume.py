@@ -415,6 +415,8 @@ class PagedVolume:
             return
         file.end_short_way()
         file.lane = None
+        if file.pages is not None:
+            file.pages.grant(0)
         if file.nlink:
             self.store.closed(file)
             return

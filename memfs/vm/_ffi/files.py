@@ -60,6 +60,14 @@ class FileCalls(Handle):
         """The size of the file, bytes."""
         check(lib.vm_mapping_size(self.vm, mapping, size), f"size of {size} bytes")
 
+    def mapping_grant(self, mapping: int, pages: int) -> int:
+        """Pages the short way may make dirty; how many of the last grant are left."""
+        return int(lib.vm_mapping_grant(self.vm, mapping, pages))
+
+    def mapping_bytes(self, mapping: int) -> int:
+        """The size of the file, bytes, as the last write behind it has set it."""
+        return int(lib.vm_mapping_bytes(self.vm, mapping))
+
     def mapping_stat(self, mapping: int) -> MappingStat:
         """Counters of a page cache."""
         # Asked about once or more in each request: no new struct, one call for all.

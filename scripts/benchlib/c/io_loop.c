@@ -1,11 +1,12 @@
 /*
  * io_loop.c - reads or writes one file, in order or at random, by some processes
  *
- * usage: io_loop FILE read|write seq|random BYTES CLIENTS MILLISECONDS
+ * usage: io_loop FILE read|write seq|random|grow BYTES CLIENTS MILLISECONDS
  *
  * Each client has a descriptor of its own and transfers BYTES at a time, into whole
  * pages, within the size that the file has; prints the transfers of all, and the
- * time of the slowest.
+ * time of the slowest. To grow is to write from an empty file on, up to the size that
+ * it had, and again.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@
 
 struct job {
 	const char *path;
-	int writes, random;
+	int writes, random, grows;
 	size_t bytes;
 	uint64_t until;
 };
@@ -30,6 +31,14 @@ static uint64_t next_random(uint64_t *state)
 	*state ^= *state >> 7;
 	*state ^= *state << 17;
 	return *state;
+}
+
+static void resize(int fd, off_t size)
+{
+	if (ftruncate(fd, size)) {
+		perror("ftruncate");
+		exit(1);
+	}
 }
 
 /* Transfers until the time is over; how many. */
@@ -47,6 +56,8 @@ static uint64_t run(const struct job *job, uint64_t seed)
 	memset(buf, (int)seed, job->bytes);
 	nr = (uint64_t)st.st_size / job->bytes;
 	do {
+		if (job->grows && at % nr == 0)
+			resize(fd, 0);
 		off_t off = (off_t)((job->random ? next_random(&state) : at++) % nr *
 				    job->bytes);
 		ssize_t n = job->writes ? pwrite(fd, buf, job->bytes, off) :
@@ -58,6 +69,8 @@ static uint64_t run(const struct job *job, uint64_t seed)
 		}
 		ops++;
 	} while (now_ns() < job->until);
+	if (job->grows)
+		resize(fd, st.st_size);
 	close(fd);
 	free(buf);
 	return ops;
@@ -80,8 +93,13 @@ int main(int argc, char **argv)
 
 	if (argc != 7 || pipe(ends))
 		return 2;
-	job = (struct job){ argv[1], argv[2][0] == 'w', argv[3][0] == 'r',
-			    strtoull(argv[4], NULL, 10), 0 };
+	job = (struct job){
+		.path = argv[1],
+		.writes = argv[2][0] == 'w',
+		.random = argv[3][0] == 'r',
+		.grows = argv[3][0] == 'g',
+		.bytes = strtoull(argv[4], NULL, 10),
+	};
 	clients = atoi(argv[5]);
 	begin = now_ns();
 	job.until = begin + strtoull(argv[6], NULL, 10) * 1000000u;
