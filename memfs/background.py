@@ -6,7 +6,8 @@ operations there are, and what they do, is the model's business.
 
 Concurrency: one trio thread. A slice is about 200 us of model work; then requests
 are served, for about as long while more of them come, then the next slice: so
-neither side starves.
+neither side starves. Where few come, who has sent one is waited for: what a program
+does to a file is several requests, and each would wait for a slice of its own.
 
 Time: with the wall clock the model's time is the monotonic time since the start.
 With the manual clock it stands still until a request waits for an operation that
@@ -35,9 +36,11 @@ T = TypeVar("T")
 # Of model work between two looks at the requests; the design's figure.
 SLICE_NS = 200_000
 
-# Looks without a request after which the next slice begins (chosen here): a client
-# needs about so long to send the next request of a sequence.
-PATIENCE = 3
+# After a request, how long the next one of its client is waited for (chosen here): he
+# is woken, on a virtual machine's idle CPU too, does his part and asks again. But the
+# next slice is not put off for longer than that, nor by requests without end.
+PATIENCE_NS = 200_000
+PUT_OFF_NS = 1_000_000
 
 # Later than any event, ns.
 FAR = 1 << 63
@@ -109,8 +112,9 @@ class Pump:
         self._bell = trio.Event()
         self._threads = trio.CapacityLimiter(HOST_THREADS)
         self._asleep_until = 0
-        # There were requests when they were let by last.
-        self._busy = False
+        # When requests were let by last there were some; and there still were when
+        # that had to end.
+        self._busy = self._pressed = False
 
     def resting(self) -> bool:
         """Whether nothing can run, and no request waits for what is due next."""
@@ -245,7 +249,8 @@ class Pump:
                 await self._rest()
 
     def _slice(self) -> None:
-        end = self._clock() + SLICE_NS
+        # A round takes half of it or more: with less than that left it would be late.
+        end = self._clock() + SLICE_NS // 2
         while self._round() and self._clock() < end:
             self._tick()
 
@@ -259,17 +264,18 @@ class Pump:
 
     async def _let_requests_by(self) -> None:
         """Let trio serve what is there, and for a while what follows from it."""
-        end = self._clock() + SLICE_NS
-        seen, idle = self.served(), 0
-        if not self._busy:
-            idle = PATIENCE - 1
-        self._busy = False
-        while idle < PATIENCE and self._clock() < end:
+        now = last = self._clock()
+        end = now + (SLICE_NS if self._pressed else PUT_OFF_NS)
+        patience = PATIENCE_NS if self._busy else 0
+        seen, self._busy = self.served(), False
+        while True:
             await trio.lowlevel.checkpoint()
-            served = self.served()
-            idle = 0 if served != seen else idle + 1
-            self._busy = self._busy or served != seen
-            seen = served
+            now, served = self._clock(), self.served()
+            if served != seen:
+                last, seen, patience, self._busy = now, served, PATIENCE_NS, True
+            if now - last >= patience or now >= end:
+                break
+        self._pressed = now >= end
 
     async def _rest(self) -> None:
         """Nothing can run: wait for the next event, or for somebody to ring."""

@@ -226,6 +226,49 @@ async def test_requests_are_served_between_two_slices(sched, nursery):
     await pump.run(value(0), "value")
 
 
+class Asked:
+    """A pump that is never done, its steps noted; a look at its clock takes 10 us."""
+
+    def __init__(self, sched, nursery):
+        ticks = count(step=10_000)
+        self.pump = Pump(sched, clock=lambda: next(ticks))
+        self.requests = 0
+        self.pump.served = lambda: self.requests
+        self.steps = []
+        nursery.start_soon(self.pump.serve)
+        nursery.start_soon(self.pump.run, self._endless(), "endless")
+
+    def _endless(self):
+        while True:
+            self.steps.append(self.requests)
+            yield MORE
+
+    async def turns(self, number):
+        for _ in range(number):
+            await trio.lowlevel.checkpoint()
+
+
+async def test_the_next_request_of_a_sequence_is_waited_for(sched, nursery):
+    """No step of the model comes between requests that follow each other."""
+    asked = Asked(sched, nursery)
+    await asked.turns(20)
+    for _ in range(5):
+        asked.requests += 1
+        await asked.turns(4)
+    assert not {2, 3, 4} & set(asked.steps)
+    await asked.turns(40)
+    assert asked.steps.count(5) > 10
+
+
+async def test_requests_without_end_do_not_stop_the_model(sched, nursery):
+    asked = Asked(sched, nursery)
+    for _ in range(1000):
+        asked.requests += 1
+        await asked.turns(1)
+    # A request every 10 us: put off for a millisecond once, then for 200 us at a time.
+    assert len(set(asked.steps)) > 1000 // 25
+
+
 # The manual clock
 
 
