@@ -264,8 +264,8 @@ class Pump:
 
     async def _let_requests_by(self) -> None:
         """Let trio serve what is there, and for a while what follows from it."""
-        now = last = self._clock()
-        end = now + (SLICE_NS if self._pressed else PUT_OFF_NS)
+        last = self._clock()
+        end = last + (SLICE_NS if self._pressed else PUT_OFF_NS)
         patience = PATIENCE_NS if self._busy else 0
         seen, self._busy = self.served(), False
         while True:

@@ -61,6 +61,11 @@ class ShmSize(click.ParamType[str]):
         return text
 
 
+def number(text: str) -> int:
+    """A number as C writes it. Raises ValueError."""
+    return int(text, 16 if text[:2] in ("0x", "0X") else 10)
+
+
 class FileName(click.Path):
     """A name of a file. None at all, as of a variable that is not set, is none: it
     would stand for the current directory."""
@@ -84,7 +89,7 @@ class Seed(click.ParamType[int]):
         if isinstance(value, int):
             return value
         try:
-            return int(value, 16 if value[:2] in ("0x", "0X") else 10)
+            return number(value)
         except ValueError:
             self.fail(f"{value!r} is not a number", param, ctx)
 
@@ -109,9 +114,7 @@ class Zone(click.ParamType[ZoneWord]):
         found = ZONE_RE.fullmatch(value.strip())
         if found is None:
             self.fail(f"{value!r} is not a zone's number such as 5", param, ctx)
-        number = found[2] or found[3]
-        zid = int(number, 16 if number[:2] in ("0x", "0X") else 10)
-        return ZoneWord(zid, found[1] or "")
+        return ZoneWord(number(found[2] or found[3]), found[1] or "")
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str

@@ -84,10 +84,9 @@ static u32 ready_page(struct vm *vm, struct mapping *m, u32 index)
 	return slot - 1;
 }
 
-static bool range_ok(struct vm *vm, u32 id, u64 off, u32 len)
+static bool request_ok(struct vm *vm, u32 id, u32 len)
 {
-	return mapping_ok(vm, id) && len && len <= VM_LANE_BYTES &&
-	       off < vm->mappings[id].size;
+	return mapping_ok(vm, id) && len && len <= VM_LANE_BYTES;
 }
 
 /*
@@ -107,7 +106,7 @@ int vm_lane_read(struct vm *vm, uint32_t id, uint64_t off, uint32_t len,
 	struct mapping *m;
 	u64 end, at;
 
-	if (!range_ok(vm, id, off, len))
+	if (!request_ok(vm, id, len) || off >= vm->mappings[id].size)
 		return -EAGAIN;
 	m = &vm->mappings[id];
 	end = min_t(u64, off + len, m->size);
@@ -186,7 +185,7 @@ static u32 pages_to_write(struct vm *vm, struct mapping *m, u64 off, u32 len, u3
 /* Whether so many pages may become dirty, and the file grow, without a word. */
 static bool may_dirty(struct vm *vm, const struct mapping *m, u32 nr)
 {
-	return nr <= m->grant && vm_plenty(vm, VM_CLASS_HOTREMOVABLE, nr) &&
+	return m->grant && nr <= m->grant && vm_plenty(vm, VM_CLASS_HOTREMOVABLE, nr) &&
 	       vm_plenty(vm, VM_CLASS_NORMAL, nr);
 }
 
@@ -206,8 +205,7 @@ int vm_lane_write(struct vm *vm, uint32_t id, uint64_t off, uint32_t len,
 	u32 pfn[VM_LANE_PIECES], clean, done = 0;
 	struct mapping *m;
 
-	if (!mapping_ok(vm, id) || !len || len > VM_LANE_BYTES ||
-	    off > vm->mappings[id].size)
+	if (!request_ok(vm, id, len) || off > vm->mappings[id].size)
 		return -EAGAIN;
 	m = &vm->mappings[id];
 	clean = pages_to_write(vm, m, off, len, pfn);
@@ -216,7 +214,7 @@ int vm_lane_write(struct vm *vm, uint32_t id, uint64_t off, uint32_t len,
 	if (!clean && off + len <= m->size) {
 		overwrite(vm, m, pfn, off, len, buf, write_how(client, len));
 	} else {
-		if (client || !m->grant || !may_dirty(vm, m, clean) ||
+		if (client || !may_dirty(vm, m, clean) ||
 		    vm_file_write(vm, id, off, len, buf, &done))
 			return -EAGAIN;
 		m->grant -= clean;

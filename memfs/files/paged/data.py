@@ -19,6 +19,7 @@ from collections.abc import Callable
 
 from memfs.files.paged.contract import (
     MAX_FILE_BYTES,
+    PAGE_SIZE,
     Buffer,
     Op,
     PageCache,
@@ -43,7 +44,6 @@ KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE = 0x01, 0x02, 0x10
 # Pages that the short way may make dirty before a write comes here again: writers look
 # at the limits every 1024 pages at most (chosen here).
 GRANT = 256
-PAGE_SIZE = 4096
 
 
 class Data:
@@ -146,18 +146,18 @@ class Data:
             VmError: ENOMEM when the machine has no page for it, EIO.
         """
         data = self._admit(handle, off, data, cached, kills)
+        direct = self._bypasses(handle, cached)
+        done = None if direct else self._at_once(handle, off, data, cached)
+        if done is not None:
+            return done
         file = handle.file
-        pages = file.pages or self.pages_of(file)
+        pages = self.pages_of(file)
         try:
-            if self._bypasses(handle, cached):
+            if direct:
                 op = self._direct_write(file, pages, off, data)
                 return await self._to_the_end(op, "direct write")
-            done = pages.write_now(off, data, handle.pid, cached)
-            if done is None:
-                work = pages.write(off, data, handle.pid, cached)
-                done = await self.pump.run(work, "write")
-            else:
-                self.pump.poke()
+            work = pages.write(off, data, handle.pid, cached)
+            done = await self.pump.run(work, "write")
         finally:
             # Interrupted, it may have written a part.
             file.written()
@@ -177,6 +177,12 @@ class Data:
         if self._bypasses(handle, cached):
             return None
         data = self._admit(handle, off, data, cached, kills)
+        return self._at_once(handle, off, data, cached)
+
+    def _at_once(
+        self, handle: OpenFile, off: int, data: Buffer, cached: bool
+    ) -> int | None:
+        """Write what was admitted; None: that takes an operation."""
         file = handle.file
         pages = file.pages or self.pages_of(file)
         done = pages.write_now(off, data, handle.pid, cached)
