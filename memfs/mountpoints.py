@@ -31,6 +31,8 @@ from memfs import elsewhere
 FSTYPE = "fuse.memfs"
 MOUNTS = Path("/proc/self/mounts")
 FUSE_CONF = Path("/etc/fuse.conf")
+CONNECTIONS = Path("/sys/fs/fuse/connections")
+MNT_FORCE = 1
 MNT_DETACH = 2
 UMOUNT_NOFOLLOW = 8
 
@@ -83,7 +85,7 @@ def check(mountpoint: Path) -> Path:
     """
     point = resolve(mountpoint)
     if mounted_type(point) == FSTYPE and is_stale(point):
-        detach(point)
+        clear_away(point)
     fstype = mounted_type(point)
     if fstype is not None:
         raise MountError(f"{mountpoint}: {fstype} is mounted there already")
@@ -97,9 +99,9 @@ def check(mountpoint: Path) -> Path:
 
 
 def resolve(mountpoint: Path) -> Path:
-    """Absolute, symbolic links followed, without asking the last component.
+    """Absolute, symbolic links followed, without asking what is mounted there.
 
-    A stale mount answers no stat(2), so its own name is taken as it is.
+    A stale mount answers no stat(2), or not ever, and is no symbolic link.
 
     Raises:
         MountError: the directory that it is relative to is gone.
@@ -108,16 +110,24 @@ def resolve(mountpoint: Path) -> Path:
         absolute = Path(os.path.abspath(mountpoint))
     except OSError:
         raise MountError(f"{mountpoint}: the current directory is gone") from None
-    with contextlib.suppress(OSError):
-        if absolute.is_symlink():
-            return Path(os.path.realpath(absolute))
-    return Path(os.path.realpath(absolute.parent)) / absolute.name
+    plain = Path(os.path.realpath(absolute.parent)) / absolute.name
+    if mounted_type(plain) is None:
+        with contextlib.suppress(OSError):
+            if absolute.is_symlink():
+                return Path(os.path.realpath(absolute))
+    return plain
 
 
 def is_stale(point: Path) -> bool:
-    """Whether the daemon behind a mount is gone; a living one is not disturbed."""
-    if owner(point) is not None:
-        return False
+    """Whether the daemon behind a mount is gone; a living one is not disturbed.
+
+    One that was killed may not be gone yet and keep its lock: a thread of it drops the
+    kernel's copy of a page which a client's request holds, and that waits for the
+    daemon.
+    """
+    pid = owner(point)
+    if pid is not None:
+        return _is_dead(pid)
     try:
         os.statvfs(point)  # stat(2) may be answered from what the kernel keeps
     except OSError as exc:
@@ -125,20 +135,40 @@ def is_stale(point: Path) -> bool:
     return False
 
 
-def detach(point: Path) -> None:
+def _is_dead(pid: int) -> bool:
+    """Whether a process has ended, but for what nobody has collected of it."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return True
+    return words.rpartition(b") ")[2][:1] in (b"Z", b"X")
+
+
+def clear_away(point: Path) -> None:
+    """Take a stale mount out of the tree; who still waits for an answer gets an error.
+
+    An ordinary user may end the connection where fusectl is mounted.
+    """
+    device = elsewhere.device_at(point, FSTYPE)
+    if device is not None:
+        with contextlib.suppress(OSError):
+            (CONNECTIONS / device.partition(":")[2] / "abort").write_text("1")
+    detach(point, MNT_FORCE)
+
+
+def detach(point: Path, flags: int = 0) -> None:
     """Take the mount out of the tree now; users of it keep what they have open."""
     if os.geteuid() != 0:
         _run([_fusermount(), "-u", "-z", "-q", str(point)])
-    elif not _umount2(point):
+    elif not _umount2(point, flags | MNT_DETACH | UMOUNT_NOFOLLOW):
         _run(["umount", "-l", "--no-canonicalize", str(point)])
 
 
-def _umount2(point: Path) -> bool:
-    """umount2(2), MNT_DETACH; False where it did not do it."""
+def _umount2(point: Path, flags: int) -> bool:
+    """umount2(2); False where it did not do it."""
     import ctypes
 
-    umount2 = ctypes.CDLL(None).umount2
-    return bool(umount2(os.fsencode(point), MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+    return bool(ctypes.CDLL(None).umount2(os.fsencode(point), flags) == 0)
 
 
 def others_allowed() -> bool:
@@ -366,7 +396,9 @@ def unmount(mountpoint: Path, lazy: bool, timeout_s: float) -> None:
             return
         found = f"{fstype} is mounted there, not {FSTYPE}" if fstype else ""
         raise MountError(f"{mountpoint}: {found or 'nothing is mounted there'}")
-    if lazy or is_stale(point):
+    if is_stale(point):
+        clear_away(point)
+    elif lazy:
         detach(point)
         if pid is not None:
             _note(point, DETACHED)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import logging
 import mmap
 import os
+import select
 import shlex
 import signal
 import subprocess
@@ -22,6 +24,9 @@ from memfs import mountpoints
 from memfs.daemon import MountError, _see_answer, is_news, umount
 
 pytestmark = pytest.mark.mount
+
+PIDFD_GETFD = 438  # pidfd_getfd(2)
+libc = ctypes.CDLL(None, use_errno=True)
 
 
 @pytest.fixture
@@ -420,6 +425,50 @@ def test_umount_clears_a_stale_mount_away(point):
     assert mountpoints.wait_for_end(pid, 10)
     umount(point)
     assert os.listdir(point) == []
+
+
+@contextlib.contextmanager
+def dead_but_not_gone(point):
+    """A killed daemon whose connection and lock stay: a thread of it may be in the
+    kernel still, where no signal reaches it. Here another process keeps them."""
+    command = [*FAKE, "--ready-fd", "1", str(point)]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE) as daemon:
+        assert daemon.stdout.readline() == b"READY\n"
+        assert (point / "memhotplug").read_text() == "nothing\n"
+        pidfd = os.pidfd_open(daemon.pid)
+        held = [
+            libc.syscall(PIDFD_GETFD, pidfd, int(fd), 0)
+            for fd in os.listdir(f"/proc/{daemon.pid}/fd")
+        ]
+        daemon.kill()
+        select.select([pidfd], [], [], PATIENCE_S)
+        assert mountpoints.owner(point) == daemon.pid
+        try:
+            yield
+        finally:
+            for fd in (*held, pidfd):
+                os.close(fd)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="MNT_FORCE needs root")
+@pytest.mark.parametrize("heal", ["umount", "mount"])
+def test_clients_of_a_daemon_that_cannot_end_are_let_go(point, heal):
+    with dead_but_not_gone(point):
+        client = subprocess.Popen(
+            ["stat", "-f", str(point)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        wchan = Path(f"/proc/{client.pid}/wchan")
+        wait_until(lambda: wchan.read_text() == "request_wait_answer")
+        assert mountpoints.is_stale(point)
+        if heal == "umount":
+            umount(point)
+        else:
+            mountpoints.check(point)
+        assert b"connection abort" in client.communicate(timeout=PATIENCE_S)[1]
+        assert mountpoints.mounted_type(point) is None
 
 
 def test_a_mount_point_may_have_any_name(tmp_path):
