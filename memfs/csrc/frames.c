@@ -126,7 +126,7 @@ bool vm_frame_at_hand(struct vm *vm, u32 pfn)
 	return !bit_test(vm->spilled, pfn) || vm_frame(vm, pfn);
 }
 
-static void release(struct vm *vm, u32 first, u32 nr);
+static void release(struct vm *vm, u32 pfn);
 
 /*
  * The bytes of a page that moves. Those of a clean one may have been dropped, to be
@@ -141,7 +141,7 @@ bool vm_frame_move(struct vm *vm, u32 from, u32 to)
 		return true;
 	}
 	if (bit_test(vm->resident, to))
-		release(vm, to, 1);
+		release(vm, to);
 	return false;
 }
 
@@ -157,14 +157,36 @@ int vm_host_limit(struct vm *vm, uint64_t frames, int spill_fd)
 	return 0;
 }
 
-static void release(struct vm *vm, u32 first, u32 nr)
-{
-	u32 pfn;
+/* Neighbours whose bytes are gone: one call to the host for all of them. */
+struct run {
+	u32 first, nr;
+};
 
-	for (pfn = first; pfn < first + nr; pfn++)
-		bit_clear(vm->resident, pfn);
-	vm->nr_resident -= nr;
-	madvise(frame_at(vm, first), (size_t)nr * PAGE_SIZE, MADV_DONTNEED);
+static void run_end(struct vm *vm, struct run *run)
+{
+	if (run->nr)
+		madvise(frame_at(vm, run->first), (size_t)run->nr * PAGE_SIZE,
+			MADV_DONTNEED);
+	run->nr = 0;
+}
+
+static void run_add(struct vm *vm, struct run *run, u32 pfn)
+{
+	if (pfn != run->first + run->nr)
+		run_end(vm, run);
+	if (!run->nr)
+		run->first = pfn;
+	run->nr++;
+	bit_clear(vm->resident, pfn);
+	vm->nr_resident--;
+}
+
+static void release(struct vm *vm, u32 pfn)
+{
+	struct run run = { pfn, 0 };
+
+	run_add(vm, &run, pfn);
+	run_end(vm, &run);
 }
 
 /* Bytes that are nobody's: of a free page, or of one whose contents are a stamp. */
@@ -176,18 +198,14 @@ static bool is_idle(struct vm *vm, u32 pfn)
 	       (page_type(p) != VM_T_USER || p->flags & PG_ANON);
 }
 
-/* Give frames of freed pages back, whole runs at a time. */
-static u32 trim_idle(struct vm *vm, u32 pfn)
+/* Give frames of freed pages back, however many there are. */
+static u32 trim_idle(struct vm *vm, struct run *run, u32 pfn)
 {
-	u32 end = pfn;
-
-	while (end < vm->max_pfn && is_idle(vm, end))
-		end++;
-	if (end > pfn) {
-		release(vm, pfn, end - pfn);
-		vm->nr_returned += end - pfn;
+	while (pfn < vm->max_pfn && is_idle(vm, pfn)) {
+		run_add(vm, run, pfn++);
+		vm->nr_returned++;
 	}
-	return end > pfn ? end : pfn + 1;
+	return pfn;
 }
 
 static bool spill(struct vm *vm, u32 pfn)
@@ -201,7 +219,7 @@ static bool spill(struct vm *vm, u32 pfn)
 }
 
 /* Put the bytes of one page away; a page in transfer keeps them. */
-static void evict(struct vm *vm, u32 pfn)
+static void evict(struct vm *vm, struct run *run, u32 pfn)
 {
 	const struct page *p = &vm->pages[pfn];
 	const u32 busy = PG_LOCKED | PG_WRITEBACK;
@@ -215,7 +233,7 @@ static void evict(struct vm *vm, u32 pfn)
 		vm->nr_dropped++;
 	else if (!spill(vm, pfn))
 		return;
-	release(vm, pfn, 1);
+	run_add(vm, run, pfn);
 }
 
 static bool over_limit(struct vm *vm)
@@ -231,16 +249,18 @@ static bool over_limit(struct vm *vm)
  */
 int vm_host_trim(struct vm *vm, uint32_t budget)
 {
+	struct run run = { 0, 0 };
+
 	while (budget-- && (vm->nr_idle > TRIM_IDLE || over_limit(vm))) {
 		u32 pfn = vm->trim_hand;
 
 		if ((pfn & 63) == 0 && vm->resident[pfn >> 6] == 0) {
 			pfn += 64;
 		} else if (is_idle(vm, pfn)) {
-			pfn = trim_idle(vm, pfn);
+			pfn = trim_idle(vm, &run, pfn);
 		} else {
 			if (over_limit(vm) && bit_test(vm->resident, pfn))
-				evict(vm, pfn);
+				evict(vm, &run, pfn);
 			pfn++;
 		}
 		if (pfn >= vm->max_pfn) {
@@ -249,6 +269,7 @@ int vm_host_trim(struct vm *vm, uint32_t budget)
 		}
 		vm->trim_hand = pfn;
 	}
+	run_end(vm, &run);
 	return vm->nr_idle > TRIM_IDLE || over_limit(vm) ? VM_MORE : VM_DONE;
 }
 
