@@ -230,12 +230,16 @@ def test_a_sequential_read_reads_every_page_once(mount, readahead):
 
 # Little real memory
 
+# What is waited for here is the host.
+FAST = "latency=0 readahead=1M swap.latency=0"
+
 
 @pytest.mark.slow
 def test_more_than_the_host_has_memory_for(tmp_path):
     """2 GiB through files/ and 256 MiB through shm/ in 64 MiB, every byte of it."""
     mount = memfs(tmp_path, "--host-memory", "64M")
     try:
+        mount.write("control/disk", FAST)
         sh(
             """
             yes "$(seq 10000)" | head -c 256M > $1/in

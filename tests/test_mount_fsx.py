@@ -20,6 +20,19 @@ PROCESSES = 4  # in each place
 PLACES = {"files": 1, "shm": 100}  # and the first seed there
 PATIENCE_S = 900
 
+# Zones as the default machine has them, and what the files need several times over: of
+# a small machine every command's check of all invariants takes a few milliseconds.
+MACHINE = """
+name = "fsx"
+kernel = "2.6.7"
+lowmem = "48M"
+swap = "64M"
+[[node]]
+size = "32M"
+[[node]]
+size = "32M"
+"""
+
 PURGES = """
     while [ -e "$1" ]; do
         for command in "disable 5" "purge 5" "enable 5" "purge 1" "disable 6" \
@@ -29,13 +42,14 @@ PURGES = """
         for command in "disable 5" "remap 5" "enable 5"; do
             echo "$command" > "$M/memhotplug" 2>/dev/null || true  # some may stay
         done
-        sleep 0.1  # so that the operations get somewhere
+        sleep 0.25  # so that the operations get somewhere
     done
 """
 
 
 def test_two_hundred_thousand_operations(tmp_path):
-    mount = memfs(tmp_path)
+    (machine := tmp_path / "fsx.toml").write_text(MACHINE)
+    mount = memfs(tmp_path, "--machine", str(machine))
     (go := tmp_path / "go").touch()
     fsx = [sys.executable, str(Path(__file__).with_name("fsx.py"))]
     options = [f"--ops={OPS}", f"--procs={PROCESSES}", "--size=300000"]
