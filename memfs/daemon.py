@@ -31,8 +31,8 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import trio
 
-from memfs import detach, mountpoints
-from memfs.mountpoints import MountError
+from memfs import detach, locks, mountpoints
+from memfs.locks import MountError
 from memfs.tree import FOREVER, Dir
 
 if TYPE_CHECKING:
@@ -122,11 +122,11 @@ def mount(options: DaemonOptions, make_mount: Factory) -> int:
         options = replace(options, ready_fd=_taken_over(options.ready_fd))
     detach.open_standard_streams()
     point = mountpoints.check(options.mountpoint)
-    with contextlib.ExitStack() as locks:
-        keep = [locks.enter_context(mountpoints.lock_mountpoint(point))]
+    with contextlib.ExitStack() as held:
+        keep = [held.enter_context(locks.lock_mountpoint(point))]
         if options.files is not None:
-            lock = mountpoints.lock_directory(options.files, point)
-            keep.append(locks.enter_context(lock))
+            lock = locks.lock_directory(options.files, point)
+            keep.append(held.enter_context(lock))
         daemon = _Daemon(options, point, make_mount)
         if options.foreground:
             daemon.run()
@@ -179,7 +179,7 @@ def _see_answer(point: Path) -> None:
     try:
         os.statvfs(point)
     except OSError as exc:
-        log_path = mountpoints.log_path(point)
+        log_path = locks.log_path(point)
         raise MountError(
             f"{point}: the mount does not answer: {exc.strerror}; the log is {log_path}"
         ) from None
@@ -192,7 +192,7 @@ def _become(daemon: _Daemon, send: int, keep: list[int]) -> NoReturn:
         daemon.tell_fd = send
         ready = daemon.options.ready_fd
         kept = [*keep, send] if ready is None else [*keep, send, ready]
-        detach.leave(mountpoints.log_path(daemon.point), kept)
+        detach.leave(locks.log_path(daemon.point), kept)
         _log_to_stderr()
         daemon.run()
         status = 0
@@ -239,7 +239,7 @@ class _Daemon:
     def run(self) -> None:
         if self.options.foreground:
             _log_to_stderr()
-        mountpoints.note_owner(self.point)
+        locks.note_owner(self.point)
         # Modes of new files arrive with their callers' umask applied.
         os.umask(0)
         # For whoever asks what a daemon is doing: its stack, in the log.
@@ -256,7 +256,7 @@ class _Daemon:
     async def _main(self) -> None:
         with trio.open_signal_receiver(*END_SIGNALS) as signals:
             made = self._made()
-            mountpoints.note_owner(self.point, made.private_files)
+            locks.note_owner(self.point, made.private_files)
             session = self._open(made)
             # From here on the kernel can be told of names that have gone.
             made.name_timeout, made.forget_names = FOREVER, session.forget_names
@@ -277,7 +277,7 @@ class _Daemon:
                     made.pump.set_manual(True)
                     await made.shutdown()
                     if made.unwritten:
-                        mountpoints.note_unwritten(self.point)
+                        locks.note_unwritten(self.point)
                     nursery.cancel_scope.cancel()
             finally:
                 session.close(unmount=True)
@@ -308,7 +308,7 @@ class _Daemon:
             return Session(made.root, str(self.point), options.values())
         except RuntimeError as exc:
             stays = self.options.foreground
-            log = "the log" if stays else str(mountpoints.log_path(self.point))
+            log = "the log" if stays else str(locks.log_path(self.point))
             why = mountpoints.why_not(self.point, exc, options, log)
             raise MountError(why) from None
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from mounting import FAKE, PATIENCE_S, ROOT, wait_until
 
-from memfs import mountpoints
+from memfs import locks, mountpoints
 from memfs.daemon import MountError, _see_answer, is_news, umount
 
 pytestmark = pytest.mark.mount
@@ -35,7 +35,7 @@ def point(tmp_path):
     path = tmp_path / "mnt"
     path.mkdir()
     yield path
-    pid = mountpoints.owner(path)
+    pid = locks.owner(path)
     if pid is not None:
         os.kill(pid, signal.SIGKILL)
     if mountpoints.mounted_type(path) is not None:
@@ -72,7 +72,7 @@ def sentence(done):
 
 
 def log_of(point):
-    return mountpoints.log_path(point).read_text()
+    return locks.log_path(point).read_text()
 
 
 # Beginning
@@ -100,7 +100,7 @@ def test_a_detached_daemon_keeps_nothing_of_its_caller(point, tmp_path):
         command = [*FAKE, "--detach", str(point)]
         env = {**os.environ, "PYTHONPATH": str(ROOT)}
         subprocess.run(command, env=env, check=True, close_fds=False, cwd=tmp_path)
-    pid = mountpoints.owner(point)
+    pid = locks.owner(point)
     opened = [
         os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")
     ]
@@ -285,9 +285,9 @@ def test_what_was_written_through_a_mapping_is_written_back(mount_with, tmp_path
 
 def test_umount_writes_back_and_waits_for_the_end(point, tmp_path):
     assert run(point, "--tell", tmp_path / "told").returncode == 0
-    pid = mountpoints.owner(point)
+    pid = locks.owner(point)
     umount(point)
-    assert mountpoints.owner(point) is None
+    assert locks.owner(point) is None
     assert mountpoints.wait_for_end(pid, 0)
     assert (tmp_path / "told").read_text().startswith("shutdown 1")
 
@@ -349,7 +349,7 @@ def test_a_lazy_umount_goes_past_a_holder(point):
         umount(point, timeout_s=600)
     assert "detached and still in use" in sentence(run(point))
     sleeper.communicate()
-    wait_until(lambda: mountpoints.owner(point) is None)
+    wait_until(lambda: locks.owner(point) is None)
     assert run(point).returncode == 0
     umount(point)
 
@@ -361,11 +361,11 @@ NAMESPACES = pytest.mark.skipif(
 
 def told_where(point):
     """What umount says of a mount that is elsewhere, at once; and does as it says."""
-    pid, begin = mountpoints.owner(point), time.monotonic()
+    pid, begin = locks.owner(point), time.monotonic()
     with pytest.raises(MountError, match="in another mount namespace") as caught:
         umount(point, timeout_s=600)
     assert time.monotonic() - begin < 10
-    assert mountpoints.owner(point) == pid
+    assert locks.owner(point) == pid
     command = shlex.split(str(caught.value).partition("there: ")[2])
     assert command[:2] + command[3:] == [
         *("nsenter", "-t", "-m", "memfs", "umount", str(point))
@@ -381,7 +381,7 @@ def test_a_mount_that_was_made_in_another_namespace(point):
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = ["unshare", "--mount", *FAKE, "--detach", str(point)]
     subprocess.run(command, env=env, check=True)
-    pid = mountpoints.owner(point)
+    pid = locks.owner(point)
     assert mountpoints.mounted_type(point) is None
     assert told_where(point) == pid
 
@@ -408,7 +408,7 @@ def test_umount_of_what_is_not_mounted_is_refused(point):
 
 def test_a_mount_whose_daemon_was_killed_is_made_anew(point):
     assert run(point).returncode == 0
-    pid = mountpoints.owner(point)
+    pid = locks.owner(point)
     os.kill(pid, signal.SIGKILL)
     assert mountpoints.wait_for_end(pid, 10)
     with pytest.raises(OSError, match="not connected"):
@@ -420,7 +420,7 @@ def test_a_mount_whose_daemon_was_killed_is_made_anew(point):
 
 def test_umount_clears_a_stale_mount_away(point):
     assert run(point).returncode == 0
-    pid = mountpoints.owner(point)
+    pid = locks.owner(point)
     os.kill(pid, signal.SIGKILL)
     assert mountpoints.wait_for_end(pid, 10)
     umount(point)
@@ -443,7 +443,7 @@ def dead_but_not_gone(point):
         ]
         daemon.kill()
         select.select([pidfd], [], [], PATIENCE_S)
-        assert mountpoints.owner(point) == daemon.pid
+        assert locks.owner(point) == daemon.pid
         try:
             yield
         finally:

@@ -102,14 +102,14 @@ def run_mounted(machine: str, program: tuple[str, ...]) -> int:
 
 def load() -> None:
     """Load what the program waits for, while the machine is still being made."""
-    from memfs import mountpoints, namespace  # noqa: F401
+    from memfs import locks, mountpoints, namespace  # noqa: F401
 
 
 def take_away(point: Path) -> None:
     """Unmount. What the program left running may keep the daemon for a while."""
-    from memfs import mountpoints
+    from memfs import locks, mountpoints
 
-    with contextlib.suppress(mountpoints.MountError):
+    with contextlib.suppress(locks.MountError):
         mountpoints.unmount(point, lazy=True, timeout_s=PATIENCE_S)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from memfs import mountpoints
+from memfs import locks
 from memfs.cli import ahead, complete, mountopts
 from memfs.cli.common import FileName, Seed, ShmSize, Size
 from memfs.cli.start import Wanted, start
@@ -115,5 +115,5 @@ def command(
             ctx.exit(start(wanted, foreground))
         loader.mount(wanted)
         loader.wait()
-    except mountpoints.MountError as error:
+    except locks.MountError as error:
         raise ClientError(str(error)) from None

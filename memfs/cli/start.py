@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from memfs import mountpoints
+from memfs import locks, mountpoints
 from memfs.cli import machines
 from memfs.records import NamedTuple
 
@@ -76,8 +76,8 @@ def start(wanted: Wanted, foreground: bool = False, word_fd: int | None = None) 
 def tell_of_dead(mountpoint: str) -> None:
     """Where a daemon that was killed has left what was on its private disk."""
     point = mountpoints.resolve(Path(mountpoint))
-    left = mountpoints.private_files(point)
-    if left is not None and mountpoints.owner(point) is None:
+    left = locks.private_files(point)
+    if left is not None and locks.owner(point) is None:
         text = what_became_of(left, dead=True)
         print(f"memfs: {mountpoint}: {text}", file=sys.stderr)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from memfs import mountpoints
+from memfs import locks, mountpoints
 from memfs.cli.common import FileName
 from memfs.cli.start import what_became_of
 from memfs.client import DEFAULT_MOUNT, EXIT_REFUSED, MOUNT_VARIABLE, ClientError
@@ -39,10 +39,10 @@ def command(ctx: click.Context, lazy: bool, mountpoint: str | None) -> None:
     mountpoint = mountpoint or os.environ.get(MOUNT_VARIABLE) or DEFAULT_MOUNT
     try:
         point = mountpoints.resolve(Path(mountpoint))
-        private = mountpoints.private_files(point)
-        dead = mountpoints.owner(point) is None
+        private = locks.private_files(point)
+        dead = locks.owner(point) is None
         held = take_away(Path(mountpoint), lazy)
-    except mountpoints.MountError as error:
+    except locks.MountError as error:
         raise ClientError(str(error)) from None
     text = ""
     if held:
@@ -50,10 +50,10 @@ def command(ctx: click.Context, lazy: bool, mountpoint: str | None) -> None:
         text = f"detached; its daemon ends when {pids} let go of it"
     elif private is not None:
         text = what_became_of(private, dead)
-    lost = not held and not dead and mountpoints.is_unwritten(point)
+    lost = not held and not dead and locks.is_unwritten(point)
     if lost:
         text = text if private is not None else "not all of files/ could be written"
-        text = f"{text}; its log says which: {mountpoints.log_path(point)}"
+        text = f"{text}; its log says which: {locks.log_path(point)}"
     if text:
         click.echo(f"memfs: {mountpoint}: {text}", err=True)
     ctx.exit(EXIT_REFUSED if lost else 0)
@@ -70,7 +70,7 @@ def take_away(mountpoint: Path, lazy: bool) -> tuple[int, ...]:
     held = mountpoints.holders(point) if lazy else ()
     try:
         mountpoints.unmount(mountpoint, lazy, 0.0 if held else TIMEOUT_S)
-    except mountpoints.MountError:
+    except locks.MountError:
         if not held or mountpoints.mounted_type(point) is not None:
             raise
         return held
