@@ -13,6 +13,7 @@ from memfs.records import NamedTuple
 
 # CPU times of /proc come in these.
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+ENDED = (b"Z", b"X")  # states of /proc/PID/stat
 
 
 class Doing(NamedTuple):
@@ -57,11 +58,23 @@ def is_alive(pid: int) -> bool:
     return pid > 0
 
 
+def has_ended(pid: int) -> bool:
+    """Whether a process is there still and its main thread has ended; another of its
+    threads may be in the kernel, where no signal reaches it."""
+    words = _stat(f"/proc/{pid}")
+    return bool(words) and words[0] in ENDED
+
+
+def _stat(where: str) -> list[bytes]:
+    """What the kernel says of a thread, from its state on; nothing: it is gone."""
+    # The name, in parentheses, may hold anything.
+    return _text(f"{where}/stat").rpartition(b") ")[2].split()
+
+
 def _thread(where: str) -> Doing | None:
     """One thread; None: it has ended, though nobody has waited for it yet."""
-    # The name, in parentheses, may hold anything.
-    words = _text(f"{where}/stat").rpartition(b") ")[2].split()
-    if not words or words[0] in b"ZX":
+    words = _stat(where)
+    if not words or words[0] in ENDED:
         return None
     # The time on a CPU and the time of waiting for one, ns; how many turns.
     times = _text(f"{where}/schedstat").split()

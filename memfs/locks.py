@@ -18,6 +18,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from memfs.doing import has_ended
+
 # Written behind a daemon's words in its lock: its mount was detached; not all of files/
 # could be written.
 DETACHED = b"detached\n"
@@ -166,6 +168,22 @@ def private_files(point: Path) -> Path | None:
 
 def owner(point: Path) -> int | None:
     """The pid of the daemon of a mount point, None when there is none."""
+    pid = _holder(point)
+    return None if pid is None or has_ended(pid) else pid
+
+
+def dead_holder(point: Path) -> int | None:
+    """The pid of a daemon that was killed and cannot end, or has not quite.
+
+    A thread of it drops the kernel's copy of a page which a client's request holds, and
+    that request waits for the daemon.
+    """
+    pid = _holder(point)
+    return pid if pid is not None and has_ended(pid) else None
+
+
+def _holder(point: Path) -> int | None:
+    """Who holds the lock, as far as has been noted."""
     path = lock_path(point)
     try:
         with open(path, "rb", buffering=0) as file:

@@ -95,15 +95,11 @@ def resolve(mountpoint: Path) -> Path:
 
 
 def is_stale(point: Path) -> bool:
-    """Whether the daemon behind a mount is gone; a living one is not disturbed.
-
-    One that was killed may not be gone yet and keep its lock: a thread of it drops the
-    kernel's copy of a page which a client's request holds, and that waits for the
-    daemon.
-    """
-    pid = locks.owner(point)
-    if pid is not None:
-        return _is_dead(pid)
+    """Whether the daemon behind a mount is gone; a living one is not disturbed."""
+    if locks.owner(point) is not None:
+        return False
+    if locks.dead_holder(point) is not None:
+        return True  # a request would wait for ever
     try:
         os.statvfs(point)  # stat(2) may be answered from what the kernel keeps
     except OSError as exc:
@@ -111,25 +107,19 @@ def is_stale(point: Path) -> bool:
     return False
 
 
-def _is_dead(pid: int) -> bool:
-    """Whether a process has ended, but for what nobody has collected of it."""
-    try:
-        words = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return True
-    return words.rpartition(b") ")[2][:1] in (b"Z", b"X")
-
-
 def clear_away(point: Path) -> None:
     """Take a stale mount out of the tree; who still waits for an answer gets an error.
 
-    An ordinary user may end the connection where fusectl is mounted.
+    An ordinary user can see to the latter only where fusectl is mounted.
     """
-    device = elsewhere.device_at(point, FSTYPE)
+    dead = locks.dead_holder(point)
+    device = None if os.geteuid() == 0 else elsewhere.device_at(point, FSTYPE)
     if device is not None:
         with contextlib.suppress(OSError):
             (CONNECTIONS / device.partition(":")[2] / "abort").write_text("1")
     detach(point, MNT_FORCE)
+    if dead is not None:
+        wait_for_end(dead, LOOK_AFTER_S)
 
 
 def detach(point: Path, flags: int = 0) -> None:
@@ -198,7 +188,7 @@ def unmount(mountpoint: Path, lazy: bool, timeout_s: float) -> None:
             return
         found = f"{fstype} is mounted there, not {FSTYPE}" if fstype else ""
         raise MountError(f"{mountpoint}: {found or 'nothing is mounted there'}")
-    if is_stale(point):
+    if locks.dead_holder(point) is not None or (not lazy and is_stale(point)):
         clear_away(point)
     elif lazy:
         detach(point)

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 import pytest
-from mounting import FAKE, PATIENCE_S, ROOT, wait_until
+from mounting import FAKE, PATIENCE_S, ROOT, start, wait_until
 
 from memfs import locks, mountpoints
 from memfs.daemon import MountError, _see_answer, is_news, umount
@@ -431,28 +431,30 @@ def test_umount_clears_a_stale_mount_away(point):
 def dead_but_not_gone(point):
     """A killed daemon whose connection and lock stay: a thread of it may be in the
     kernel still, where no signal reaches it. Here another process keeps them."""
-    command = [*FAKE, "--ready-fd", "1", str(point)]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE) as daemon:
-        assert daemon.stdout.readline() == b"READY\n"
-        assert (point / "memhotplug").read_text() == "nothing\n"
+    mount = start(point, point.with_name("log"))
+    daemon = mount.process
+    assert (point / "memhotplug").read_text() == "nothing\n"
+    with contextlib.ExitStack() as stack:
+        stack.callback(mount.destroy)
         pidfd = os.pidfd_open(daemon.pid)
-        held = [
-            libc.syscall(PIDFD_GETFD, pidfd, int(fd), 0)
-            for fd in os.listdir(f"/proc/{daemon.pid}/fd")
-        ]
+        stack.callback(os.close, pidfd)
+        for fd in os.listdir(f"/proc/{daemon.pid}/fd"):
+            stack.callback(os.close, libc.syscall(PIDFD_GETFD, pidfd, int(fd), 0))
         daemon.kill()
         select.select([pidfd], [], [], PATIENCE_S)
-        assert locks.owner(point) == daemon.pid
-        try:
-            yield
-        finally:
-            for fd in (*held, pidfd):
-                os.close(fd)
+        assert locks.dead_holder(point) == daemon.pid
+        yield
+
+
+HEAL = {
+    "umount": umount,
+    "umount --lazy": lambda point: umount(point, lazy=True),
+    "mount": mountpoints.check,
+}
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="MNT_FORCE needs root")
-@pytest.mark.parametrize("heal", ["umount", "mount"])
+@pytest.mark.parametrize("heal", HEAL)
 def test_clients_of_a_daemon_that_cannot_end_are_let_go(point, heal):
     with dead_but_not_gone(point):
         client = subprocess.Popen(
@@ -462,13 +464,40 @@ def test_clients_of_a_daemon_that_cannot_end_are_let_go(point, heal):
         )
         wchan = Path(f"/proc/{client.pid}/wchan")
         wait_until(lambda: wchan.read_text() == "request_wait_answer")
+        assert locks.owner(point) is None
         assert mountpoints.is_stale(point)
-        if heal == "umount":
-            umount(point)
-        else:
-            mountpoints.check(point)
+        HEAL[heal](point)
         assert b"connection abort" in client.communicate(timeout=PATIENCE_S)[1]
         assert mountpoints.mounted_type(point) is None
+
+
+def test_who_is_only_out_of_sight_is_not_dead(point):
+    """A daemon in another pid namespace, or one that has not noted its pid yet."""
+    assert run(point).returncode == 0
+    words = locks.lock_path(point).read_bytes()
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    locks.lock_path(point).write_bytes(b"%d\n\n" % gone.pid)
+    assert locks.owner(point) == gone.pid
+    assert not mountpoints.is_stale(point)
+    locks.lock_path(point).write_bytes(words)
+    umount(point)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="fusermount3 asks the mount itself")
+def test_a_lazy_umount_asks_no_daemon(point, tmp_path):
+    """It may be stopped, and known to nobody here."""
+    mount = start(point, tmp_path / "log", env={"MEMFS_RUNTIME_DIR": str(tmp_path)})
+    assert (point / "memhotplug").read_text() == "nothing\n"
+    mount.process.send_signal(signal.SIGSTOP)
+    try:
+        command = [sys.executable, "-m", "memfs", "umount", "--lazy", str(point)]
+        assert subprocess.run(command, timeout=PATIENCE_S).returncode == 0
+        assert mountpoints.mounted_type(point) is None
+        mount.process.send_signal(signal.SIGCONT)
+        mount.finish()
+    finally:
+        mount.destroy()
 
 
 def test_a_mount_point_may_have_any_name(tmp_path):
