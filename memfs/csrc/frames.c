@@ -126,37 +126,6 @@ bool vm_frame_at_hand(struct vm *vm, u32 pfn)
 	return !bit_test(vm->spilled, pfn) || vm_frame(vm, pfn);
 }
 
-static void release(struct vm *vm, u32 pfn);
-
-/*
- * The bytes of a page that moves. Those of a clean one may have been dropped, to be
- * read again: then the frame that it gets must not look as if it had any. Return:
- * whether there were any to copy; stream_end() is to follow.
- */
-bool vm_frame_move(struct vm *vm, u32 from, u32 to)
-{
-	vm_twin_move(vm, from, to);
-	if (bit_test(vm->resident, from)) {
-		stream_page(vm_frame_new(vm, to), frame_at(vm, from));
-		return true;
-	}
-	if (bit_test(vm->resident, to))
-		release(vm, to);
-	return false;
-}
-
-/*
- * vm_host_limit - bound the bytes kept in memory
- * @frames:   at most so many resident, 0: no bound
- * @spill_fd: an unlinked host file for bytes that are nowhere else, or -1
- */
-int vm_host_limit(struct vm *vm, uint64_t frames, int spill_fd)
-{
-	vm->host_limit = frames;
-	vm->spill_fd = spill_fd;
-	return 0;
-}
-
 /* Neighbours whose bytes are gone: one call to the host for all of them. */
 struct run {
 	u32 first, nr;
@@ -187,6 +156,35 @@ static void release(struct vm *vm, u32 pfn)
 
 	run_add(vm, &run, pfn);
 	run_end(vm, &run);
+}
+
+/*
+ * The bytes of a page that moves. Those of a clean one may have been dropped, to be
+ * read again: then the frame that it gets must not look as if it had any. Return:
+ * whether there were any to copy; stream_end() is to follow.
+ */
+bool vm_frame_move(struct vm *vm, u32 from, u32 to)
+{
+	vm_twin_move(vm, from, to);
+	if (bit_test(vm->resident, from)) {
+		stream_page(vm_frame_new(vm, to), frame_at(vm, from));
+		return true;
+	}
+	if (bit_test(vm->resident, to))
+		release(vm, to);
+	return false;
+}
+
+/*
+ * vm_host_limit - bound the bytes kept in memory
+ * @frames:   at most so many resident, 0: no bound
+ * @spill_fd: an unlinked host file for bytes that are nowhere else, or -1
+ */
+int vm_host_limit(struct vm *vm, uint64_t frames, int spill_fd)
+{
+	vm->host_limit = frames;
+	vm->spill_fd = spill_fd;
+	return 0;
 }
 
 /* Bytes that are nobody's: of a free page, or of one whose contents are a stamp. */
