@@ -15,7 +15,7 @@ from pathlib import Path
 
 C_FILES = 200
 C_HEADERS = 24
-TREE_FILES = 160
+TREE_FILES = 60
 MAP_BYTES = 6 << 20
 MAP_WRITES = 6000
 WORDS = "node zone page slot gate table purge remap plug unplug enable disable".split()
