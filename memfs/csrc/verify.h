@@ -15,6 +15,9 @@
 /* Items of a step where one is a page or less. */
 #define VERIFY_RUN 32
 
+/* Free pages side by side that take as long as one that is looked at by itself. */
+#define FREE_RUN 8
+
 /* Kept over all phases: sums that two phases must agree on. */
 struct totals {
 	u32 writeback;	       /* pages with PG_WRITEBACK */
@@ -114,6 +117,15 @@ bool vm_verify_section(struct vm *vm, struct report *r);
 bool vm_verify_buddy(struct vm *vm, struct report *r);
 bool vm_verify_pcp(struct vm *vm, struct report *r);
 bool vm_verify_pagevec(struct vm *vm, struct report *r);
+
+/* verify_free.c */
+void vm_check_poison(struct vm *vm, struct report *r, u32 pfn);
+void vm_check_inside(struct vm *vm, struct report *r, u32 pfn);
+void vm_check_block(struct vm *vm, struct report *r, const struct zone *z, u32 pfn);
+void vm_check_mapped(struct vm *vm, struct report *r, const struct zone *z, u32 pfn);
+void vm_enter_untouched(struct report *r, const struct zone *z, u32 pfn);
+u32 vm_free_run(struct vm *vm, const struct report *r, const struct zone *z, u32 pfn,
+		u32 max);
 
 /* verify_page.c */
 bool vm_verify_page(struct vm *vm, struct report *r);

@@ -9,84 +9,6 @@
 
 #include "verify.h"
 
-/* ---- free pages ---- */
-
-static void check_poison(struct vm *vm, struct report *r, u32 pfn)
-{
-	const u8 *frame = vm->frames + (size_t)pfn * PAGE_SIZE;
-	u32 i;
-
-	if (vm->stamps[pfn] && vm->stamps[pfn] != POISON)
-		vm_violation(r, "page %u: free, but its stamp is %#x", pfn,
-			     vm->stamps[pfn]);
-	if (!vm->conf.paranoid || !bit_test(vm->resident, pfn))
-		return;
-	/* Every byte is the next one's, and the first is right. */
-	if (frame[0] == POISON_BYTE && !memcmp(frame, frame + 1, PAGE_SIZE - 1))
-		return;
-	for (i = 0; frame[i] == POISON_BYTE; i++)
-		;
-	vm_violation(r, "page %u: free, but byte %u is %#x", pfn, i, frame[i]);
-}
-
-static void check_inside(struct vm *vm, struct report *r, u32 pfn)
-{
-	const struct page *p = &vm->pages[pfn];
-
-	if (pfn >= r->s->tally.free_until)
-		vm_violation(r, "page %u: free, but in no block", pfn);
-	if (p->flags || p->pos || p->rmap || p->index)
-		vm_violation(r, "page %u: free, but flags %#x, fields %u %u %u", pfn,
-			     p->flags, p->pos, p->rmap, p->index);
-}
-
-static void check_block(struct vm *vm, struct report *r, const struct zone *z, u32 pfn)
-{
-	struct tally *t = &r->s->tally;
-	const struct page *p = &vm->pages[pfn];
-	u32 order = page_extra(p);
-	u32 buddy = pfn ^ 1u << order;
-
-	if (order >= VM_MAX_ORDER || pfn & ((1u << order) - 1) ||
-	    p->flags != (VM_T_BUDDY | order << EXTRA_SHIFT) || p->index ||
-	    !vm_manages(vm, z, pfn + (1u << order) - 1)) {
-		vm_violation(r, "page %u: bad block, flags %#x", pfn, p->flags);
-		return;
-	}
-	if (pfn < t->free_until)
-		vm_violation(r, "page %u: a block inside a block", pfn);
-	if (order < VM_MAX_ORDER - 1 && vm_manages(vm, z, buddy) &&
-	    vm->pages[buddy].flags == p->flags && buddy > pfn)
-		vm_violation(r, "page %u: its buddy %u is free too", pfn, buddy);
-	t->free_until = pfn + (1u << order);
-	if (page_isolated(vm, pfn)) {
-		t->iso[order]++;
-		t->item[NR_FREE_ISO] += 1u << order;
-	} else {
-		t->blocks[order]++;
-		t->item[NR_FREE] += 1u << order;
-	}
-}
-
-/* A free page that has a bit: a block begins there, or it is inside one. */
-static void check_mapped(struct vm *vm, struct report *r, const struct zone *z, u32 pfn)
-{
-	struct tally *t = &r->s->tally;
-	u32 at = pfn, order;
-
-	if (!z->mapped || page_type(&vm->pages[pfn]) != VM_T_FREE ||
-	    page_isolated(vm, pfn) || !vm_manages(vm, z, pfn)) {
-		vm_violation(r, "page %u: in the map of free pages", pfn);
-		return;
-	}
-	if (pfn < t->free_until)
-		return;
-	order = vm_freemap_next(vm, z, &at);
-	t->free_until = pfn + (1u << order);
-	t->blocks[order]++;
-	t->item[NR_FREE] += 1u << order;
-}
-
 /* ---- kernel pages ---- */
 
 static bool owner_ok(struct vm *vm, u32 pfn, u32 kind, u32 owner)
@@ -366,7 +288,7 @@ static void check_poisoned(struct vm *vm, struct report *r, u32 pfn)
 	if (p->flags != VM_T_HWPOISON || p->pos || p->rmap || p->index)
 		vm_violation(r, "page %u: poisoned, but flags %#x, fields %u %u %u",
 			     pfn, p->flags, p->pos, p->rmap, p->index);
-	check_poison(vm, r, pfn);
+	vm_check_poison(vm, r, pfn);
 }
 
 /* ---- the scan ---- */
@@ -377,21 +299,21 @@ static void check_page(struct vm *vm, struct report *r, const struct zone *z, u3
 	u32 type = page_type(p);
 
 	if (bit_test(vm->free_map, pfn))
-		check_mapped(vm, r, z, pfn);
+		vm_check_mapped(vm, r, z, pfn);
 	if (pfn < r->s->tally.free_until && type != VM_T_FREE && type != VM_T_BUDDY)
 		vm_violation(r, "page %u: type %u inside a free block", pfn, type);
 	switch (type) {
 	case VM_T_BUDDY:
-		check_block(vm, r, z, pfn);
-		check_poison(vm, r, pfn);
+		vm_check_block(vm, r, z, pfn);
+		vm_check_poison(vm, r, pfn);
 		break;
 	case VM_T_FREE:
-		check_inside(vm, r, pfn);
-		check_poison(vm, r, pfn);
+		vm_check_inside(vm, r, pfn);
+		vm_check_poison(vm, r, pfn);
 		break;
 	case VM_T_PCP:
 		r->s->tally.item[NR_PCP]++;
-		check_poison(vm, r, pfn);
+		vm_check_poison(vm, r, pfn);
 		break;
 	case VM_T_USER:
 		check_user(vm, r, pfn);
@@ -460,40 +382,29 @@ static void zone_end(struct report *r, const struct zone *z)
 	t->pages = 1;
 }
 
-/* Blocks that were never taken are free without a head. */
-static void enter_untouched(struct report *r, const struct zone *z, u32 pfn)
-{
-	struct tally *t = &r->s->tally;
-	u32 until;
-
-	if (pfn < t->free_until)
-		return;
-	until = vm_virgin_until(z, pfn);
-	if (until == pfn)
-		return;
-	t->free_until = until;
-	t->item[NR_FREE] += until - pfn;
-}
-
-/* A few pages. */
+/* A few pages; of free ones that lie side by side, FREE_RUN count as one. */
 bool vm_verify_page(struct vm *vm, struct report *r)
 {
 	const struct zone *z;
-	u32 i, pfn;
+	u32 pfn, nr, left;
 
 	if (!r->s->tally.running && !zone_begin(vm, r))
 		return false;
 	z = &vm->zones[r->s->tally.zid];
-	for (i = 0; i < VERIFY_RUN; i++) {
+	for (left = VERIFY_RUN; left; left -= (nr + FREE_RUN - 1) / FREE_RUN) {
 		pfn = vm_zone_next(vm, z, r->v->cursor);
 		if (pfn == NONE) {
 			zone_end(r, z);
 			break;
 		}
-		enter_untouched(r, z, pfn);
-		check_page(vm, r, z, pfn);
-		r->s->tally.pages++;
-		r->v->cursor = pfn + 1;
+		vm_enter_untouched(r, z, pfn);
+		nr = vm_free_run(vm, r, z, pfn, left * FREE_RUN);
+		if (!nr) {
+			check_page(vm, r, z, pfn);
+			nr = 1;
+		}
+		r->s->tally.pages += nr;
+		r->v->cursor = pfn + nr;
 	}
 	return true;
 }

@@ -92,6 +92,25 @@ static inline u32 free_block(void)
 	FAIL("no free block");
 }
 
+/* Deep in a free block: the last page of a word of the maps, its neighbours free. */
+static inline u32 deep_page(void)
+{
+	for (u32 pfn = 0; pfn < vm->max_pfn; pfn++)
+		if (page_type(&vm->pages[pfn]) == VM_T_BUDDY &&
+		    page_extra(&vm->pages[pfn]) >= 7)
+			return pfn + 127;
+	FAIL("no large free block");
+}
+
+/* In the middle of what was never taken. */
+static inline u32 virgin_page(void)
+{
+	for (u32 zid = 0; zid < vm->nr_zones; zid++)
+		if (vm->zones[zid].nr_untouched)
+			return vm->zones[zid].untouched[0].pfn + 500;
+	FAIL("every block was taken");
+}
+
 static inline struct page *page(u32 pfn) { return &vm->pages[pfn]; }
 
 static inline struct zone *zone(void) { return &vm->zones[5]; }

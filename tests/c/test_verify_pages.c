@@ -69,6 +69,12 @@ BREAK(inside_field, POKE(page(free_block() + 1)->index, 7))
 BREAK(free_stamp, POKE(vm->stamps[free_block() + 1], 1234))
 BREAK(free_map, POKE(vm->free_map[free_block() >> 6], 1ull << (free_block() & 63)))
 BREAK(zone_map, POKE(zone()->mapped, 1))
+BREAK(deep_field, POKE(page(deep_page())->index, 7))
+BREAK(deep_stamp, POKE(vm->stamps[deep_page()], 1234))
+BREAK(deep_map, POKE(vm->free_map[deep_page() / 64], 1ull << 63))
+BREAK(deep_byte, POKE(vm->resident[deep_page() / 64], 1ull << 63))
+BREAK(virgin_field, POKE(page(virgin_page())->rmap, 7))
+BREAK(virgin_stamp, POKE(vm->stamps[virgin_page()], 1234))
 
 static void d_free_byte(void)
 {
@@ -224,6 +230,12 @@ static const struct damage damages[] = {
 	D(free_stamp, "its stamp is 0x4d2"),
 	D(free_map, "in the map of free pages"),
 	D(zone_map, "a map and a list"),
+	D(deep_field, "fields 0 0 7"),
+	D(deep_stamp, "its stamp is 0x4d2"),
+	D(deep_map, "in the map of free pages"),
+	D(deep_byte, "free, but byte 0 is 0"),
+	D(virgin_field, "fields 0 7 0"),
+	D(virgin_stamp, "its stamp is 0x4d2"),
 	D(free_byte, "free, but byte 77 is 0x1"),
 	D(buddies, "is free too"),
 	D(pcp_counter, "per-CPU pages of zone 5"),
