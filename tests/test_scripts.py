@@ -290,9 +290,11 @@ def set_up(tree, *arguments, **env):
     return done
 
 
-def compiled(tree) -> int:
-    """How often byte code was made."""
-    return (tree.bin / "python.calls").read_text().count("-m compileall")
+def compiled(tree, what="memfs") -> int:
+    """How often byte code was made of a directory of the tree."""
+    calls = (tree.bin / "python.calls").read_text().splitlines()
+    made = [call for call in calls if call.startswith("-m compileall")]
+    return sum(call.endswith(f" {tree.root.resolve() / what}") for call in made)
 
 
 @pytest.mark.parametrize("value", ["", "1"])
@@ -301,6 +303,7 @@ def test_setup_compiles_what_has_changed(installable, value):
     for _ in range(2):
         set_up(installable, PYTHONDONTWRITEBYTECODE=value)
     assert compiled(installable) == 1
+    assert compiled(installable, ".venv/lib") == 1
 
     # The same text of another time: Python would take the byte code for old.
     os.utime(installable.root / "memfs/a.py", (1, 1))
