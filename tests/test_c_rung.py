@@ -25,7 +25,7 @@ CORE = sorted(p for p in CSRC.glob("*.c") if not p.name.startswith("fuse_"))
 PROGRAMS = sorted(HERE.glob("test_*.c"))
 
 CFLAGS = [
-    *("-std=gnu11", "-g1", "-O1", "-DCONFIG_DEBUG_VM", "-Wall", "-Wextra", "-Werror"),
+    *("-std=gnu11", "-g1", "-Og", "-DCONFIG_DEBUG_VM", "-Wall", "-Wextra", "-Werror"),
     *("-I", str(CSRC), "-I", str(HERE)),
 ]
 BUILDS = {
