@@ -24,12 +24,14 @@ from memfs import elsewhere, locks
 from memfs.locks import MountError
 
 FSTYPE = "fuse.memfs"
-MOUNTS = Path("/proc/self/mounts")
 FUSE_CONF = Path("/etc/fuse.conf")
 CONNECTIONS = Path("/sys/fs/fuse/connections")
 MNT_FORCE = 1
 MNT_DETACH = 2
 UMOUNT_NOFOLLOW = 8
+
+# As many symbolic links are followed by path_resolution(7).
+MAX_LINKS = 40
 
 # A daemon that has not ended by then may be mounted elsewhere (chosen here).
 LOOK_AFTER_S = 0.5
@@ -44,10 +46,9 @@ def mounted_type(point: Path) -> str | None:
     Reads the mount table and asks no file system, which may not answer.
     """
     found = None
-    for line in MOUNTS.read_bytes().rstrip(b"\n").split(b"\n"):
-        _, where, fstype, *_ = line.split(b" ")
-        if elsewhere.unescape(where) == os.fsencode(point):
-            found = os.fsdecode(fstype)
+    for mount in elsewhere.table():
+        if mount.point == point:
+            found = mount.fstype
     return found
 
 
@@ -83,14 +84,19 @@ def resolve(mountpoint: Path) -> Path:
         MountError: the directory that it is relative to is gone.
     """
     try:
-        absolute = Path(os.path.abspath(mountpoint))
+        point = Path(os.path.abspath(mountpoint))
     except OSError:
         raise MountError(f"{mountpoint}: the current directory is gone") from None
-    plain = Path(os.path.realpath(absolute.parent)) / absolute.name
-    if mounted_type(plain) is None:
-        with contextlib.suppress(OSError):
-            if absolute.is_symlink():
-                return Path(os.path.realpath(absolute))
+    for _ in range(MAX_LINKS):
+        if point.name == "..":
+            point = Path(os.path.realpath(point))
+        plain = Path(os.path.realpath(point.parent)) / point.name
+        if mounted_type(plain) is not None:
+            break
+        try:
+            point = plain.parent / os.readlink(plain)
+        except OSError:
+            break
     return plain
 
 

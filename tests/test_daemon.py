@@ -513,3 +513,37 @@ def test_a_symbolic_link_names_the_mount_point(point, tmp_path):
     assert run(tmp_path / "link").returncode == 0
     assert "mounted there already" in sentence(run(point))
     umount(tmp_path / "link")
+
+
+def test_a_symbolic_link_is_followed_past_a_mount_that_does_not_answer(tmp_path):
+    mount = start(tmp_path / "mnt", tmp_path / "log")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/up").symlink_to("..")
+    (tmp_path / "one").symlink_to(tmp_path / "mnt")
+    (tmp_path / "sub/two").symlink_to("../sub/up/one")
+    code = "import sys; from pathlib import Path; from memfs.mountpoints import resolve"
+    code += "\nfor name in sys.argv[1:]: print(resolve(Path(name)))"
+    names = [tmp_path / name for name in ("mnt", "one", "sub/two", "sub/up", "none")]
+    try:
+        mount.process.send_signal(signal.SIGSTOP)
+        done = subprocess.run(
+            [sys.executable, "-c", code, *names],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=True,
+        )
+        places = [tmp_path / name for name in ("mnt", "mnt", "mnt", "", "none")]
+        assert done.stdout.splitlines() == [str(place) for place in places]
+    finally:
+        mount.process.send_signal(signal.SIGCONT)
+        mount.destroy()
+
+
+@pytest.mark.parametrize("name", ["round", "gone"])
+def test_a_symbolic_link_that_leads_nowhere_is_no_mount_point(tmp_path, name):
+    (tmp_path / "round").symlink_to("round")
+    (tmp_path / "gone").symlink_to("nothing")
+    done = run(tmp_path / name)
+    assert done.returncode == 1
+    assert str(tmp_path / name) in sentence(done)
