@@ -38,23 +38,35 @@ def table(pid: int | str = "self") -> Iterator[Mount]:
     Raises:
         OSError: the process is gone.
     """
-    for line in (PROC / str(pid) / "mountinfo").read_bytes().splitlines():
+    text = (PROC / str(pid) / "mountinfo").read_bytes()
+    # A name may have a carriage return, which splitlines() takes for an end.
+    for line in text.split(b"\n")[:-1]:
         fields, _, rest = line.partition(b" - ")
         _, _, device, _, point, *_ = fields.split(b" ")
         fstype = os.fsdecode(rest.split(b" ", 1)[0])
         yield Mount(os.fsdecode(device), Path(os.fsdecode(unescape(point))), fstype)
 
 
-def device_at(point: Path, fstype: str, pid: int | str = "self") -> str | None:
-    """The device of what a process sees on `point` last, if it is of that type."""
+def last_at(point: Path, pid: int | str = "self") -> Mount | None:
+    """What a process sees on `point`: the last that was mounted there.
+
+    Raises:
+        OSError: the process is gone.
+    """
     found = None
+    for mount in table(pid):
+        if mount.point == point:
+            found = mount
+    return found
+
+
+def device_at(point: Path, fstype: str, pid: int | str = "self") -> str | None:
+    """The device of what a process sees on `point`, if it is of that type."""
     try:
-        for mount in table(pid):
-            if mount.point == point:
-                found = mount.device if mount.fstype == fstype else None
+        found = last_at(point, pid)
     except OSError:
         return None
-    return found
+    return found.device if found is not None and found.fstype == fstype else None
 
 
 def find(device: str, first: int) -> tuple[int, Path] | None:

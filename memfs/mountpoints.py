@@ -45,11 +45,8 @@ def mounted_type(point: Path) -> str | None:
 
     Reads the mount table and asks no file system, which may not answer.
     """
-    found = None
-    for mount in elsewhere.table():
-        if mount.point == point:
-            found = mount.fstype
-    return found
+    found = elsewhere.last_at(point)
+    return None if found is None else found.fstype
 
 
 def check(mountpoint: Path) -> Path:
