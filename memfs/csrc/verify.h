@@ -120,12 +120,10 @@ bool vm_verify_pagevec(struct vm *vm, struct report *r);
 
 /* verify_free.c */
 void vm_check_poison(struct vm *vm, struct report *r, u32 pfn);
-void vm_check_inside(struct vm *vm, struct report *r, u32 pfn);
-void vm_check_block(struct vm *vm, struct report *r, const struct zone *z, u32 pfn);
+void vm_check_free(struct vm *vm, struct report *r, const struct zone *z, u32 pfn);
 void vm_check_mapped(struct vm *vm, struct report *r, const struct zone *z, u32 pfn);
-void vm_enter_untouched(struct report *r, const struct zone *z, u32 pfn);
-u32 vm_free_run(struct vm *vm, const struct report *r, const struct zone *z, u32 pfn,
-		u32 max);
+u32 vm_check_free_run(struct vm *vm, struct report *r, const struct zone *z, u32 pfn,
+		      u32 max);
 
 /* verify_page.c */
 bool vm_verify_page(struct vm *vm, struct report *r);

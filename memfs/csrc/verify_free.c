@@ -27,7 +27,7 @@ void vm_check_poison(struct vm *vm, struct report *r, u32 pfn)
 	vm_violation(r, "page %u: free, but byte %u is %#x", pfn, i, frame[i]);
 }
 
-void vm_check_inside(struct vm *vm, struct report *r, u32 pfn)
+static void check_inside(struct vm *vm, struct report *r, u32 pfn)
 {
 	const struct page *p = &vm->pages[pfn];
 
@@ -38,7 +38,7 @@ void vm_check_inside(struct vm *vm, struct report *r, u32 pfn)
 			     p->flags, p->pos, p->rmap, p->index);
 }
 
-void vm_check_block(struct vm *vm, struct report *r, const struct zone *z, u32 pfn)
+static void check_block(struct vm *vm, struct report *r, const struct zone *z, u32 pfn)
 {
 	struct tally *t = &r->s->tally;
 	const struct page *p = &vm->pages[pfn];
@@ -66,6 +66,16 @@ void vm_check_block(struct vm *vm, struct report *r, const struct zone *z, u32 p
 	}
 }
 
+/* A page of type VM_T_BUDDY or VM_T_FREE. */
+void vm_check_free(struct vm *vm, struct report *r, const struct zone *z, u32 pfn)
+{
+	if (page_type(&vm->pages[pfn]) == VM_T_BUDDY)
+		check_block(vm, r, z, pfn);
+	else
+		check_inside(vm, r, pfn);
+	vm_check_poison(vm, r, pfn);
+}
+
 /* A free page that has a bit: a block begins there, or it is inside one. */
 void vm_check_mapped(struct vm *vm, struct report *r, const struct zone *z, u32 pfn)
 {
@@ -86,7 +96,7 @@ void vm_check_mapped(struct vm *vm, struct report *r, const struct zone *z, u32 
 }
 
 /* Blocks that were never taken are free without a head. */
-void vm_enter_untouched(struct report *r, const struct zone *z, u32 pfn)
+static void enter_untouched(struct report *r, const struct zone *z, u32 pfn)
 {
 	struct tally *t = &r->s->tally;
 	u32 until;
@@ -122,18 +132,19 @@ static bool are_free(struct vm *vm, u32 pfn, u32 nr)
 }
 
 /*
- * vm_free_run - free pages in order from here on, inside a block that was seen
+ * vm_check_free_run - free pages in order from here on, inside a block that was seen
  *
  * They are of one section, which is the zone's, and none is reserved.
  *
  * Return: how many; 0: this one has to be looked at by itself.
  */
-u32 vm_free_run(struct vm *vm, const struct report *r, const struct zone *z, u32 pfn,
-		u32 max)
+u32 vm_check_free_run(struct vm *vm, struct report *r, const struct zone *z, u32 pfn,
+		      u32 max)
 {
-	u32 end = min_t(u32, r->s->tally.free_until, (pfn | (SECTION - 1)) + 1);
-	u32 at, nr;
+	u32 at, nr, end;
 
+	enter_untouched(r, z, pfn);
+	end = min_t(u32, r->s->tally.free_until, (pfn | (SECTION - 1)) + 1);
 	end = min_t(u32, min_t(u32, end, z->end), pfn + max);
 	if (vm->sect_zid[pfn >> SECTION_SHIFT] != z->zid ||
 	    (z->reserved.first < end && pfn < z->reserved.end))

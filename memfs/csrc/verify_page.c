@@ -304,12 +304,8 @@ static void check_page(struct vm *vm, struct report *r, const struct zone *z, u3
 		vm_violation(r, "page %u: type %u inside a free block", pfn, type);
 	switch (type) {
 	case VM_T_BUDDY:
-		vm_check_block(vm, r, z, pfn);
-		vm_check_poison(vm, r, pfn);
-		break;
 	case VM_T_FREE:
-		vm_check_inside(vm, r, pfn);
-		vm_check_poison(vm, r, pfn);
+		vm_check_free(vm, r, z, pfn);
 		break;
 	case VM_T_PCP:
 		r->s->tally.item[NR_PCP]++;
@@ -397,8 +393,7 @@ bool vm_verify_page(struct vm *vm, struct report *r)
 			zone_end(r, z);
 			break;
 		}
-		vm_enter_untouched(r, z, pfn);
-		nr = vm_free_run(vm, r, z, pfn, left * FREE_RUN);
+		nr = vm_check_free_run(vm, r, z, pfn, left * FREE_RUN);
 		if (!nr) {
 			check_page(vm, r, z, pfn);
 			nr = 1;
