@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from hypothesis import settings
 from mounting import mounted
@@ -17,6 +19,24 @@ def runtime_dir(tmp_path_factory, monkeypatch):
     path = tmp_path_factory.getbasetemp() / "runtime"
     monkeypatch.setenv("MEMFS_RUNTIME_DIR", str(path))
     return path
+
+
+@pytest.fixture
+def tmpfs_host(tmp_path):
+    """A function that makes ``tmp_path/host`` a tmpfs with these options, for one test
+    of root."""
+    host = tmp_path / "host"
+
+    def make(options):
+        host.mkdir()
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "none", host], check=True
+        )
+        return host
+
+    yield make
+    if host.is_mount():
+        subprocess.run(["umount", "-l", host], check=True)
 
 
 @pytest.fixture

@@ -727,12 +727,9 @@ def test_a_private_directory_goes_with_the_mount(tmp_path):
 
 
 @pytest.fixture
-def small_host(tmp_path):
+def small_host(tmpfs_host):
     """The directory behind files/ is a tmpfs of 4 MiB."""
-    (tmp_path / "host").mkdir()
-    sh("mount -t tmpfs -o size=4M none $1/host", tmp_path)
-    yield tmp_path / "host"
-    sh("umount -l $1/host", tmp_path)
+    return tmpfs_host("size=4M")
 
 
 @root_only

@@ -357,10 +357,9 @@ def test_a_host_directory_that_vanishes(mount):
 
 
 @root_only
-def test_umount_says_that_not_all_could_be_written(tmp_path):
+def test_umount_says_that_not_all_could_be_written(tmp_path, tmpfs_host):
     """Status 1, for who did not ask fsync; the next mount has nothing to say."""
-    (tmp_path / "host").mkdir()
-    sh("mount -t tmpfs -o size=4M none $1/host", tmp_path)
+    tmpfs_host("size=4M")
     mount = memfs(tmp_path)
     runtime = f"MEMFS_RUNTIME_DIR={tmp_path}/runtime"
     umount = (sys.executable, "-m", "memfs", "umount", str(mount.path))
@@ -383,13 +382,11 @@ def test_umount_says_that_not_all_could_be_written(tmp_path):
         assert (tmp_path / "host/f").read_bytes() == b"x" * MIB
     finally:
         mount.destroy()
-        sh("umount -l $1/host", tmp_path)
 
 
 @root_only
-def test_a_host_that_becomes_read_only(tmp_path):
-    (tmp_path / "host").mkdir()
-    sh("mount -t tmpfs none $1/host", tmp_path)
+def test_a_host_that_becomes_read_only(tmp_path, tmpfs_host):
+    tmpfs_host("rw")
     mount = memfs(tmp_path)
     try:
         (mount / "files/f").write_bytes(b"x" * PAGE)
@@ -407,7 +404,6 @@ def test_a_host_that_becomes_read_only(tmp_path):
         assert (tmp_path / "host/f").read_bytes() == b"again"
     finally:
         mount.destroy()
-        sh("umount -l $1/host", tmp_path)
 
 
 @pytest.fixture

@@ -268,11 +268,10 @@ def test_statfs_tells_what_sort_of_place_it_is(here):
 
 @root_only
 @pytest.mark.parametrize("top", ["files", "shm"])
-def test_statfs_counts_what_is_dirty(tmp_path, top):
+def test_statfs_counts_what_is_dirty(tmp_path, tmpfs_host, top):
     """Space that write(2) has promised is free no more, written or not. Behind files/
     is a file system of its own: what others take and give back is not counted."""
-    (tmp_path / "host").mkdir()
-    sh("mount -t tmpfs -o size=16M none $1/host", tmp_path)
+    tmpfs_host("size=16M")
     mount = memfs(tmp_path)
     try:
         before = os.statvfs(mount / top)
@@ -284,7 +283,6 @@ def test_statfs_counts_what_is_dirty(tmp_path, top):
         mount.finish()
     finally:
         mount.destroy()
-        sh("umount -l $1/host", tmp_path)
 
 
 def test_fiemap_and_other_ioctls_are_refused(fd):
